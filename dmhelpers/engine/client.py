@@ -1,0 +1,213 @@
+"""The two gates to Docker: `docker()` for the command line, `api()` for the Engine API."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmhelpers.engine import messages
+from dmhelpers.errors import CommandFailed, EngineUnavailable, TimeLimitReached
+
+if TYPE_CHECKING:
+    import docker
+    from docker.context import Context
+
+_KEPT_OUTPUT_CHARS = 200_000
+_PLUGIN_FOLDERS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
+STANDARD_SOCKET = "npipe:////./pipe/docker_engine" if os.name == "nt" else "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the engine is looked for, and what said so."""
+
+    host: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a `docker` command answered."""
+
+    command: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def endpoint() -> Endpoint:
+    """Return the engine's address: `DOCKER_HOST`, else the current Docker context, else the standard socket."""
+    if os.environ.get("DOCKER_HOST"):
+        return Endpoint(os.environ["DOCKER_HOST"], "DOCKER_HOST")
+    context = _current_context()
+    if context is not None:
+        return Endpoint(context.Host, f"Docker context {context.Name!r}")
+    return Endpoint(STANDARD_SOCKET, "standard socket")
+
+
+def docker_argv(args: Sequence[str]) -> list[str]:
+    """Return the full argument list for `docker args…`.
+
+    `docker buildx …` runs the plugin's own binary where it is found: the same program without
+    starting the command line twice, which halves the time of a cached build.
+    """
+    if args and args[0] == "buildx":
+        plugin = _buildx_plugin()
+        if plugin is not None:
+            return [plugin, *args]
+    found = shutil.which("docker")
+    if found is None:
+        raise EngineUnavailable(messages.NO_CLI, hint=messages.no_cli_hint())
+    return [found, *args]
+
+
+def docker(
+    args: Sequence[str],
+    *,
+    timeout_s: float,
+    check: bool = True,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run `docker args…` without a shell and return what it answered.
+
+    Args:
+        args: The arguments after `docker`.
+        timeout_s: The time limit in seconds; the command is ended at it.
+        check: Whether an exit code other than 0 is an error.
+        cwd: The folder to run in.
+        environment: Variables set on top of this process's own.
+
+    Raises:
+        EngineUnavailable: There is no `docker` command.
+        TimeLimitReached: The command ran past its limit.
+        CommandFailed: It ended with another code than 0, and `check` is true.
+    """
+    argv = docker_argv(args)
+    try:
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            timeout=timeout_s,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimeLimitReached(
+            f"`docker {' '.join(args)}` ran longer than {timeout_s:g} s and was ended.",
+            hint="See whether the engine answers at all: dmhelpers doctor",
+        ) from error
+    completed = Completed(tuple(argv), done.returncode, _text(done.stdout), _text(done.stderr))
+    if check and completed.exit_code != 0:
+        raise _command_failed(args, completed)
+    return completed
+
+
+def api() -> docker.APIClient:
+    """Return the Engine API client (docker-py's low-level one), made once for each address.
+
+    Raises:
+        EngineUnavailable: No engine answers there, or this person may not open its socket.
+    """
+    return _api_for(endpoint().host, os.getpid())
+
+
+def forget_clients() -> None:
+    """Drop the clients that `api()` keeps: after an engine was started, stopped or replaced."""
+    _api_for.cache_clear()
+    _buildx_plugin.cache_clear()
+
+
+@contextmanager
+def engine_answers() -> Iterator[None]:
+    """Turn docker-py's and the socket's exceptions inside the block into the course's own.
+
+    `docker.errors.NotFound` passes through: the caller knows what was not found.
+    """
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        yield
+    except docker.errors.NotFound:
+        raise
+    except docker.errors.APIError as error:
+        raise messages.refused(error) from error
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        forget_clients()
+        raise messages.unavailable(endpoint(), error) from error
+
+
+@functools.lru_cache(maxsize=8)
+def _api_for(host: str, process_id: int) -> docker.APIClient:  # noqa: ARG001  a fork must not share sockets
+    import docker as docker_py
+
+    with engine_answers():
+        return docker_py.APIClient(version="auto", timeout=60, **_connection(host))
+
+
+def _connection(host: str) -> dict[str, Any]:
+    from docker.utils import kwargs_from_env
+
+    if os.environ.get("DOCKER_HOST"):
+        return {**kwargs_from_env(), "use_ssh_client": host.startswith("ssh://")}
+    context = _current_context()
+    tls = context.TLSConfig if context is not None else None
+    return {"base_url": host, "tls": tls or False, "use_ssh_client": host.startswith("ssh://")}
+
+
+def _current_context() -> Context | None:
+    """Return the person's current Docker context, or None for the default one."""
+    name = os.environ.get("DOCKER_CONTEXT")
+    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    if not name and not config.is_file():
+        return None
+    from docker.context import ContextAPI
+
+    context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    if context is None:
+        raise EngineUnavailable(
+            f"The Docker context {name!r} does not exist.",
+            hint="List the contexts with `docker context ls` and choose one with `docker context use NAME`.",
+        )
+    return None if context.Name == "default" else context
+
+
+@functools.lru_cache(maxsize=1)
+def _buildx_plugin() -> str | None:
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    name = "docker-buildx.exe" if os.name == "nt" else "docker-buildx"
+    for folder in (own, *map(Path, _PLUGIN_FOLDERS)):
+        if os.access(folder / name, os.X_OK):
+            return str(folder / name)
+    return None
+
+
+def _command_failed(args: Sequence[str], completed: Completed) -> CommandFailed:
+    last = (completed.stderr.strip() or completed.stdout.strip()).rsplit("\n", 1)[-1]
+    return CommandFailed(
+        f"`docker {' '.join(args)}` ended with {completed.exit_code}: {last}",
+        hint=messages.command_hint(completed.stderr),
+        command=completed.command,
+        exit_code=completed.exit_code,
+        stdout=completed.stdout,
+        stderr=completed.stderr,
+    )
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")[-_KEPT_OUTPUT_CHARS:]

@@ -1,0 +1,29 @@
+"""Where the course keeps its own files: the person's cache and state folders, never their projects."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be downloaded or computed again; it need not exist yet.
+
+    `DMHELPERS_HOME` moves it, with the state folder, to one place.
+    """
+    return _folder("cache")
+
+
+def state_folder() -> Path:
+    """Return the folder for what must outlive this process: the ledger, the engine that was started."""
+    return _folder("state")
+
+
+def _folder(kind: str) -> Path:
+    home = os.environ.get("DMHELPERS_HOME")
+    if home:
+        return Path(home).expanduser() / kind
+    import platformdirs  # lazily: `import dmhelpers` stays quick
+
+    find = platformdirs.user_cache_path if kind == "cache" else platformdirs.user_state_path
+    return find("dmhelpers", appauthor=False)

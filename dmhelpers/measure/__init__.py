@@ -1,0 +1,1 @@
+"""The room that turns what the engine did into frozen records."""

@@ -1,0 +1,1 @@
+"""The room that turns records into tables and pictures."""
