@@ -1,4 +1,4 @@
-"""The two gates to Docker: `docker()` for the command line, `api()` for the Engine API."""
+"""The two gates to Docker: `docker_cli()` for the command line, `api()` for the Engine API."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def endpoint() -> Endpoint:
         return Endpoint(os.environ["DOCKER_HOST"], "DOCKER_HOST")
     context = _current_context()
     if context is not None:
-        return Endpoint(context.Host, f"Docker context {context.Name!r}")
+        return Endpoint(context.Host or STANDARD_SOCKET, f"Docker context {context.Name!r}")
     return Endpoint(STANDARD_SOCKET, "standard socket")
 
 
@@ -73,7 +73,7 @@ def docker_argv(args: Sequence[str]) -> list[str]:
     return [found, *args]
 
 
-def docker(
+def docker_cli(
     args: Sequence[str],
     *,
     timeout_s: float,

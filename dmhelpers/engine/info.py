@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from dmhelpers.engine.client import api, docker, endpoint, engine_answers
+from dmhelpers.engine.client import api, docker_cli, endpoint, engine_answers
 from dmhelpers.errors import CommandFailed, EngineTooOld
 
 MINIMUM_ENGINE = (23, 0)
@@ -51,7 +51,7 @@ def forget_info() -> None:
 def buildx_version() -> str:
     """Return buildx's version as it prints it, without a leading ``v``; ``""`` where there is none."""
     try:
-        text = docker(["buildx", "version"], timeout_s=20).stdout
+        text = docker_cli(["buildx", "version"], timeout_s=20).stdout
     except CommandFailed:
         return ""
     found = re.search(r"\bv?(\d+\.\d+\.\d+[^\s]*)", text)
@@ -113,5 +113,5 @@ def _require_minimum(info: EngineInfo) -> None:
         what = f"buildx {info.buildx_version}" if info.buildx_version else "no buildx"
         raise EngineTooOld(
             f"This machine has {what}; the course builds with buildx 0.13 or newer.",
-            hint="Install the buildx plugin (Debian 13: apt-get install docker-buildx; others: docker-buildx-plugin).",
+            hint="Install the buildx plugin (Debian: docker-buildx; others: docker-buildx-plugin).",
         )

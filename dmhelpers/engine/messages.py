@@ -80,7 +80,7 @@ def command_hint(text: str) -> str:
     if "cannot connect to the docker daemon" in lowered or "connection refused" in lowered:
         return no_engine_hint()
     if "no space left on device" in lowered:
-        return "The engine's disk is full. See what takes the space with `docker system df`, then run: dmhelpers cleanup"
+        return "The engine's disk is full. See what takes the space: docker system df. Then run: dmhelpers cleanup"
     return "See what is wrong with: dmhelpers doctor"
 
 
@@ -105,6 +105,12 @@ def _has_errno(error: BaseException | None, *numbers: int) -> bool:
         seen.add(id(one))
         if isinstance(one, OSError) and one.errno in numbers:
             return True
-        stack += [one.__cause__, one.__context__, *(arg for arg in one.args if isinstance(arg, BaseException))]
-        stack.append(getattr(one, "reason", None) if isinstance(getattr(one, "reason", None), BaseException) else None)
+        stack += [
+            one.__cause__,
+            one.__context__,
+            *(arg for arg in one.args if isinstance(arg, BaseException)),
+        ]
+        stack.append(
+            getattr(one, "reason", None) if isinstance(getattr(one, "reason", None), BaseException) else None
+        )
     return False
