@@ -66,7 +66,7 @@ def docker_argv(args: Sequence[str]) -> list[str]:
     if args and args[0] == "buildx":
         plugin = _buildx_plugin()
         if plugin is not None:
-            return [plugin, *args]
+            return [plugin, *args[1:]]
     found = shutil.which("docker")
     if found is None:
         raise EngineUnavailable(messages.NO_CLI, hint=messages.no_cli_hint())
