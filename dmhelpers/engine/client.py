@@ -31,10 +31,11 @@ STANDARD_SOCKET = "npipe:////./pipe/docker_engine" if os.name == "nt" else "unix
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the engine is looked for, and what said so."""
+    """Where the engine is looked for, what said so, and the Docker context's name."""
 
     host: str
     source: str
+    context: str = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def endpoint() -> Endpoint:
         return Endpoint(os.environ["DOCKER_HOST"], "DOCKER_HOST")
     context = _current_context()
     if context is not None:
-        return Endpoint(context.Host or STANDARD_SOCKET, f"Docker context {context.Name!r}")
+        return Endpoint(context.Host or STANDARD_SOCKET, f"Docker context {context.Name!r}", context.Name)
     return Endpoint(STANDARD_SOCKET, "standard socket")
 
 

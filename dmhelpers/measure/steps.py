@@ -1,0 +1,182 @@
+"""From BuildKit's vertexes to the stages and lines of the Dockerfile.
+
+BuildKit names a vertex ``[builder 2/5] RUN npm ci``; ``[stage-1 …]`` in a stage without a name,
+``[2/5]`` where there is one stage only. FROM counts as a step if it names an image; RUN, COPY, ADD
+and WORKDIR count; nothing else does. Two stages with an identical step share one vertex, named after
+one of them. Where buildx gives provenance, the map from vertex to line is exact; else it is by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dmhelpers.measure.dockerfile import Dockerfile
+from dmhelpers.measure.events import Vertex
+from dmhelpers.measure.records import Instruction, Stage, StageOutcome, StageState, Step, StepState
+
+_NAME = re.compile(r"\[(?:(?P<platform>[^\s\]]+/[^\s\]]+) )?(?:(?P<stage>[^\s\]]+) )?(?P<number>\d+)/\d+\] ")
+_COUNTED = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
+_PROVENANCE = "buildx.build.provenance"
+_BUILDKIT = "https://mobyproject.org/buildkit@v1#metadata"
+
+Lines = Mapping[str, frozenset[int]]
+"""Vertex digest to the Dockerfile lines that it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    stage: Stage
+    number: int
+    instruction: Instruction
+
+
+def provenance_lines(metadata: Mapping[str, Any]) -> Lines:
+    """Return the exact map from vertexes to lines that a build's metadata file holds; empty without provenance.
+
+    Args:
+        metadata: What `--metadata-file` holds, with `BUILDX_METADATA_PROVENANCE=max` (buildx 0.14 or newer).
+    """
+    provenance = metadata.get(_PROVENANCE) or {}
+    digests = (provenance.get("buildConfig") or {}).get("digestMapping") or {}
+    source = ((provenance.get("metadata") or {}).get(_BUILDKIT) or {}).get("source") or {}
+    locations = source.get("locations") or {}
+    return {digest: frozenset(_lines_of(locations[step])) for digest, step in digests.items() if locations.get(step)}
+
+
+def steps_of(dockerfile: Dockerfile, vertexes: Mapping[str, Vertex], lines: Lines, target: Stage) -> tuple[Step, ...]:
+    """Return the build's steps, by stage in file order and by number in each stage.
+
+    Args:
+        dockerfile: The file that was built.
+        vertexes: What BuildKit reported, by digest.
+        lines: The exact map from provenance; empty to go by the vertexes' names.
+        target: The stage that was built.
+    """
+    places = {(place.stage.index, place.number): place for place in _places(dockerfile)}
+    found: dict[tuple[int, int], Step] = {}
+    for vertex in vertexes.values():
+        for place in _places_of(vertex, places, lines):
+            found[place.stage.index, place.number] = _step(place, vertex)
+    needed = dockerfile.needed_by(target)
+    for key, place in places.items():
+        if key not in found and place.stage.index in needed:
+            twin = _twin(place, found, places, dockerfile)
+            if twin is not None:
+                shared = {"stage": place.stage.label, "number": place.number, "shared_with": twin.stage}
+                found[key] = replace(twin, **_own_lines(place), **shared)
+    return tuple(found[key] for key in sorted(found))
+
+
+def stage_states(dockerfile: Dockerfile, steps: tuple[Step, ...], target: Stage) -> tuple[StageState, ...]:
+    """Return what became of every stage, in file order; ``"not built"``: nothing of it was even looked at."""
+    needed = dockerfile.needed_by(target)
+    outcomes: dict[int, StageOutcome] = {}
+    states = []
+    for stage in dockerfile.stages:
+        own = [step for step in steps if step.stage == stage.label]
+        outcomes[stage.index] = _outcome(stage, own, outcomes, needed=stage.index in needed)
+        spent = sum(step.duration_s for step in own if step.shared_with is None)
+        states.append(StageState(stage.label, outcomes[stage.index], spent))
+    return tuple(states)
+
+
+def _outcome(stage: Stage, steps: list[Step], earlier: Mapping[int, StageOutcome], *, needed: bool) -> StageOutcome:
+    work = [step for step in steps if not step.instruction.startswith("FROM")] or steps
+    if not work:
+        base = stage.edges[0].stage_index
+        if not needed:
+            return "not built"
+        return earlier[base] if base is not None else "cached"
+    states = {step.state for step in work}
+    for worst in ("failed", "cancelled", "ran"):
+        if worst in states:
+            return worst
+    return "cached"
+
+
+def _places(dockerfile: Dockerfile) -> Iterator[_Place]:
+    for stage in dockerfile.stages:
+        number = 0
+        for instruction in stage.instructions:
+            from_image = stage.edges[0].stage_index is None and stage.base.lower() != "scratch"
+            if instruction.name in _COUNTED or (instruction.name == "FROM" and from_image):
+                number += 1
+                yield _Place(stage, number, instruction)
+
+
+def _places_of(vertex: Vertex, places: Mapping[tuple[int, int], _Place], lines: Lines) -> Iterator[_Place]:
+    match = _NAME.match(vertex.name)
+    if match is None:
+        return
+    exact = lines.get(vertex.digest)
+    for place in places.values():
+        if exact is not None:
+            if place.instruction.line in exact:
+                yield place
+        elif place.number == int(match["number"]) and match["stage"] in (None, place.stage.label):
+            yield place
+
+
+def _step(place: _Place, vertex: Vertex) -> Step:
+    named = _NAME.match(vertex.name)
+    owner = named["stage"] if named else None
+    return Step(
+        stage=place.stage.label,
+        number=place.number,
+        instruction=" ".join(place.instruction.text.split()),
+        state=_state(vertex),
+        duration_s=0.0 if vertex.cached else vertex.duration_s,
+        started=vertex.started,
+        digest=vertex.digest,
+        shared_with=owner if owner not in (None, place.stage.label) else None,
+        **_own_lines(place),
+    )
+
+
+def _own_lines(place: _Place) -> dict[str, Any]:
+    return {"line": place.instruction.line, "end_line": place.instruction.end_line}
+
+
+def _state(vertex: Vertex) -> StepState:
+    if vertex.cached:
+        return "cached"
+    if vertex.error:
+        return "cancelled" if "context canceled" in vertex.error else "failed"
+    if vertex.done:
+        return "ran"
+    return "cancelled" if vertex.started else "cached"
+
+
+def _twin(
+    place: _Place,
+    found: Mapping[tuple[int, int], Step],
+    places: Mapping[tuple[int, int], _Place],
+    dockerfile: Dockerfile,
+) -> Step | None:
+    """Return the step of another stage that BuildKit ran for this one: same base, same instructions up to it."""
+    mine = _history(place, dockerfile)
+    for key, step in found.items():
+        other = places[key]
+        if other.stage is not place.stage and _history(other, dockerfile) == mine:
+            return step
+    return None
+
+
+def _history(place: _Place, dockerfile: Dockerfile) -> tuple[str, ...]:
+    chain = dockerfile.chain(place.stage)
+    told = [chain[0].base]
+    for stage in chain:
+        for instruction in stage.instructions[1:]:
+            if stage is place.stage and instruction.line > place.instruction.line:
+                break
+            told.append(" ".join(instruction.text.split()))
+    return tuple(told)
+
+
+def _lines_of(location: Mapping[str, Any]) -> Iterator[int]:
+    for one in location.get("locations") or ():
+        for span in one.get("ranges") or ():
+            yield span["start"]["line"]

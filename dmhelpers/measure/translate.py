@@ -1,0 +1,225 @@
+"""BuildKit's errors in the learner's terms, with the Dockerfile line and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from dmhelpers.engine import messages
+from dmhelpers.errors import BuildFailed, DmHelpersError, DockerfileError, EngineUnavailable
+from dmhelpers.measure.dockerfile import Dockerfile
+from dmhelpers.measure.events import Progress
+from dmhelpers.measure.records import Instruction, Stage, Step
+
+_EXCERPT_LINE = re.compile(r"^\s*(\d+) \| >>> ", re.MULTILINE)
+_EXIT_CODE = re.compile(r"did not complete successfully: exit code: (\d+)")
+_NOT_FOUND = re.compile(r'"([^"]+)": not found')
+_ENGINE_GONE = (
+    "error reading from server",
+    "Cannot connect to the Docker daemon",
+    "transport is closing",
+    "connection refused",
+    "use of closed network connection",
+)
+_NO_NETWORK = ("EAI_AGAIN", "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "network is unreachable", "no such host")
+_NO_TRUST = ("SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_VERIFY_LEAF", "x509: certificate")
+_NO_SPACE = ("no space left on device", "ENOSPC", "No space left on device")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """What is known of a failed build: BuildKit's last words, what the step printed, where it stands."""
+
+    error: str
+    printed: str
+    log: str
+    dockerfile: Dockerfile
+    stage: Stage | None
+    instruction: Instruction | None
+    exit_code: int | None
+
+    @property
+    def where(self) -> str:
+        """The place as a person names it: "line 12 (stage builder)"."""
+        if self.instruction is None:
+            return self.dockerfile.path.name
+        stage = f" (stage {self.stage.label})" if self.stage else ""
+        return f"{self.dockerfile.path.name} line {self.instruction.line}{stage}"
+
+
+def build_error(progress: Progress, dockerfile: Dockerfile, steps: tuple[Step, ...]) -> DmHelpersError:
+    """Return the course's error for a build that failed; `BuildFailed` in most cases.
+
+    Args:
+        progress: All that BuildKit reported.
+        dockerfile: The file that was built.
+        steps: The steps found so far, the failed one among them if there was one.
+    """
+    failure = _failure(progress, dockerfile, steps)
+    if any(words in failure.error for words in _ENGINE_GONE):
+        return EngineUnavailable(
+            "The engine went away in the middle of the build; nothing was tagged.",
+            hint=messages.no_engine_hint() + "  Then build again: finished steps come from the build cache.",
+        )
+    if "dockerfile parse error" in failure.error:
+        return _malformed(failure)
+    message, hint = _explain(failure)
+    return BuildFailed(
+        message,
+        hint=hint,
+        stage=failure.stage.label if failure.stage else None,
+        line=failure.instruction.line if failure.instruction else None,
+        exit_code=failure.exit_code,
+        log=failure.log,
+    )
+
+
+def _failure(progress: Progress, dockerfile: Dockerfile, steps: tuple[Step, ...]) -> _Failure:
+    text = "\n".join(progress.text)
+    failed = next(
+        (one for one in progress.vertexes.values() if one.error and "context canceled" not in one.error), None
+    )
+    step = next((one for one in steps if failed and one.digest == failed.digest), None)
+    excerpt = _EXCERPT_LINE.search(text)
+    line = int(excerpt[1]) if excerpt else (step.line if step else None)
+    stage, instruction = _at_line(dockerfile, line)
+    error = "\n".join([failed.error if failed else "", text])
+    code = _EXIT_CODE.search(error)
+    return _Failure(
+        error=error,
+        printed=progress.log_of(failed.digest) if failed else "",
+        log=progress.log(),
+        dockerfile=dockerfile,
+        stage=stage,
+        instruction=instruction,
+        exit_code=int(code[1]) if code else None,
+    )
+
+
+def _at_line(dockerfile: Dockerfile, line: int | None) -> tuple[Stage | None, Instruction | None]:
+    for stage in dockerfile.stages:
+        for instruction in stage.instructions:
+            if line is not None and instruction.line <= line <= instruction.end_line:
+                return stage, instruction
+    return None, None
+
+
+def _explain(failure: _Failure) -> tuple[str, str]:
+    everything = failure.error + failure.printed
+    if any(words in everything for words in _NO_SPACE):
+        return (
+            f"The engine's disk ran full at {failure.where}.",
+            "Free space with dmhelpers cleanup, or docker builder prune -af; see docker system df.",
+        )
+    if failure.exit_code is not None:
+        return _failed_run(failure)
+    unresolved = _unresolved_image(failure)
+    if unresolved:
+        return unresolved
+    missing = _NOT_FOUND.search(failure.error)
+    if missing and failure.instruction and failure.instruction.name in ("COPY", "ADD"):
+        return _missing_source(failure, missing[1])
+    last = next((line for line in reversed(failure.error.splitlines()) if line.strip()), "no reason given")
+    return (
+        f"The build failed at {failure.where}: {last.removeprefix('ERROR: ').strip()}",
+        "The engine's own words are in the error's .log.",
+    )
+
+
+def _failed_run(failure: _Failure) -> tuple[str, str]:
+    said = [line.rstrip() for line in failure.printed.splitlines() if line.strip()]
+    shown = _shown(failure.instruction)
+    message = f"{shown} ended with exit code {failure.exit_code} at {failure.where}."
+    if said:
+        message += "\n" + "\n".join(f"    {line}" for line in said[-8:])
+    return message, _run_hint(failure)
+
+
+def _run_hint(failure: _Failure) -> str:
+    printed = failure.printed
+    if any(words in printed for words in _NO_TRUST):
+        return "A TLS proxy signs this network's traffic and the container does not trust it: dmhelpers doctor"
+    if any(words in printed for words in _NO_NETWORK):
+        return "The container could not reach the network. Check it with: dmhelpers doctor"
+    if "tsc: not found" in printed or "tsc: command not found" in printed:
+        return (
+            "TypeScript is not installed in this stage: it is a dev dependency, which npm leaves out with "
+            "--omit=dev, --production or NODE_ENV=production. Run a plain `npm ci` before this line."
+        )
+    if failure.exit_code == 127:
+        return "127 means that the command does not exist in this stage: install it above, or mend its name."
+    if failure.exit_code == 137:
+        return "137 means that it was killed, most often for lack of memory: give the engine more."
+    return "Read the lines above: they are the command's own. The whole output is in the error's .log."
+
+
+def _unresolved_image(failure: _Failure) -> tuple[str, str] | None:
+    """An image that could not be had: a typo in `--from` looks the same to BuildKit as a missing base image."""
+    unpulled = any(
+        words in failure.error
+        for words in (
+            "failed to resolve source metadata",
+            "pull access denied",
+            "failed to do request",
+            "failed to authorize",
+        )
+    )
+    if not unpulled:
+        return None
+    stages = [stage.label for stage in failure.dockerfile.stages]
+    edges = [edge for stage in failure.dockerfile.stages for edge in stage.edges if edge.stage_index is None]
+    blamed = [edge for edge in edges if _blamed(edge.source, failure.error)] or edges
+    for edge in blamed:
+        close = difflib.get_close_matches(edge.source.lower(), stages, n=1, cutoff=0.5)
+        named_like_stage = not re.search(r"[:/@.]", edge.source)
+        if edge.kind != "from" and named_like_stage:
+            meant = f"Did you mean --from={close[0]}?" if close else f"The stages are: {', '.join(stages)}."
+            return (
+                f"{failure.dockerfile.path.name} line {edge.line}: no stage before this line is called "
+                f"{edge.source!r}, so Docker took it for an image and tried to pull it.",
+                meant,
+            )
+    if not blamed:
+        return None
+    return (
+        f"{failure.dockerfile.path.name} line {blamed[0].line}: the image {blamed[0].source!r} is not on this "
+        "engine and could not be pulled.",
+        "Check its name; without a network or registry, prepare the course's base images: dmhelpers bases prepare",
+    )
+
+
+def _blamed(source: str, error: str) -> bool:
+    name = source.lower().partition("@")[0].partition(":")[0].rsplit("/", 1)[-1]
+    return re.search(rf"[/ \"]{re.escape(name)}(?:[:@\"\s]|$)", error.lower()) is not None
+
+
+def _missing_source(failure: _Failure, path: str) -> tuple[str, str]:
+    instruction = failure.instruction
+    origin = next((flag for flag in instruction.flags if flag.startswith("--from=")), None) if instruction else None
+    if origin:
+        name = origin.removeprefix("--from=")
+        return (
+            f"{failure.where}: there is no {path!r} in {name!r}, which it copies from.",
+            f"Paths after --from start at that stage's root, not at its WORKDIR. Look inside: build it with "
+            f"target={name!r} and list its files.",
+        )
+    return (
+        f"{failure.where}: there is no {path.removeprefix('/')!r} in the build context.",
+        "Check the name, whether it lies inside the project folder, and whether .dockerignore leaves it out.",
+    )
+
+
+def _malformed(failure: _Failure) -> DockerfileError:
+    found = re.search(r"dockerfile parse error(?: on)?(?: line)? ?(\d+)?:? ?(.*)", failure.error)
+    line = int(found[1]) if found and found[1] else None
+    what = found[2].strip() if found else failure.error.strip()
+    where = f"{failure.dockerfile.path.name}, line {line}" if line else failure.dockerfile.path.name
+    return DockerfileError(f"{where}: {what}.", hint="Mend that line, then build again.", line=line)
+
+
+def _shown(instruction: Instruction | None) -> str:
+    if instruction is None:
+        return "A step"
+    text = " ".join(instruction.text.split())
+    return text if len(text) <= 70 else text[:69] + "…"
