@@ -1,1 +1,76 @@
-"""A hands-on course on Docker multi-stage builds."""
+"""A hands-on course on Docker multi-stage builds, measured on your own engine.
+
+``import dmhelpers as dm`` gives the names below and nothing heavier: each is imported when it is
+first used, no process is started and no network is touched.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dmhelpers.course.samples import sample, samples
+    from dmhelpers.engine.cleanup import cleanup
+    from dmhelpers.engine.containers import run, serve
+    from dmhelpers.engine.doctor import doctor
+    from dmhelpers.errors import DmHelpersError
+    from dmhelpers.show.builds import Build, build
+    from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes
+    from dmhelpers.show.tables import compare, history, images, readable, stages
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Build": "dmhelpers.show.builds",
+    "DmHelpersError": "dmhelpers.errors",
+    "build": "dmhelpers.show.builds",
+    "cleanup": "dmhelpers.engine.cleanup",
+    "compare": "dmhelpers.show.tables",
+    "doctor": "dmhelpers.engine.doctor",
+    "history": "dmhelpers.show.tables",
+    "images": "dmhelpers.show.tables",
+    "plot_layers": "dmhelpers.show.figures",
+    "plot_reduction": "dmhelpers.show.figures",
+    "plot_sizes": "dmhelpers.show.figures",
+    "readable": "dmhelpers.show.tables",
+    "run": "dmhelpers.engine.containers",
+    "sample": "dmhelpers.course.samples",
+    "samples": "dmhelpers.course.samples",
+    "serve": "dmhelpers.engine.containers",
+    "stages": "dmhelpers.show.tables",
+}
+
+__all__ = [  # noqa: RUF022  in the order of a lesson
+    "doctor",
+    "sample",
+    "samples",
+    "stages",
+    "build",
+    "Build",
+    "images",
+    "history",
+    "compare",
+    "readable",
+    "plot_sizes",
+    "plot_layers",
+    "plot_reduction",
+    "run",
+    "serve",
+    "cleanup",
+    "DmHelpersError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        from dmhelpers.errors import near_matches
+
+        raise AttributeError(f"dmhelpers has no {name!r}. {near_matches(name, __all__)}")
+    found = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

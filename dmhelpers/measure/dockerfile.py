@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from e2b_dockerfile_utils import DockerfileInstruction, DockerfileSyntaxError
 
 KEYWORDS = frozenset(
-    "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER "
-    "VOLUME WORKDIR".split()
+    re.findall(
+        r"\w+",
+        "ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL STOPSIGNAL USER "
+        "VOLUME WORKDIR",
+    )
 )
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::(?P<test>[-+])(?P<word>[^}]*))?\}|(?P<plain>\w+))")
 _MOUNT_FROM = re.compile(r"(?:^|,)from=([^,]+)")

@@ -65,8 +65,14 @@ def steps_of(dockerfile: Dockerfile, vertexes: Mapping[str, Vertex], lines: Line
         if key not in found and place.stage.index in needed:
             twin = _twin(place, found, places, dockerfile)
             if twin is not None:
-                shared = {"stage": place.stage.label, "number": place.number, "shared_with": twin.stage}
-                found[key] = replace(twin, **_own_lines(place), **shared)
+                found[key] = replace(
+                    twin,
+                    stage=place.stage.label,
+                    number=place.number,
+                    line=place.instruction.line,
+                    end_line=place.instruction.end_line,
+                    shared_with=twin.stage,
+                )
     return tuple(found[key] for key in sorted(found))
 
 
@@ -126,18 +132,15 @@ def _step(place: _Place, vertex: Vertex) -> Step:
     return Step(
         stage=place.stage.label,
         number=place.number,
+        line=place.instruction.line,
+        end_line=place.instruction.end_line,
         instruction=" ".join(place.instruction.text.split()),
         state=_state(vertex),
         duration_s=0.0 if vertex.cached else vertex.duration_s,
         started=vertex.started,
         digest=vertex.digest,
         shared_with=owner if owner not in (None, place.stage.label) else None,
-        **_own_lines(place),
     )
-
-
-def _own_lines(place: _Place) -> dict[str, Any]:
-    return {"line": place.instruction.line, "end_line": place.instruction.end_line}
 
 
 def _state(vertex: Vertex) -> StepState:

@@ -1,0 +1,134 @@
+"""Removing what the course made on an engine, and nothing else: what carries its label and stands in the ledger."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from dmhelpers.engine import ledger
+from dmhelpers.engine.build_cache import cache_records, remove_cache_records
+from dmhelpers.engine.client import api, engine_answers
+from dmhelpers.engine.info import engine_info
+from dmhelpers.engine.labels import COURSE
+from dmhelpers.errors import EngineError
+from dmhelpers.units import docker_size
+
+_FILTER = {"label": f"{COURSE}=1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What went: names or IDs by kind, and the bytes that the engine says were freed."""
+
+    containers: tuple[str, ...]
+    images: tuple[str, ...]
+    volumes: tuple[str, ...]
+    networks: tuple[str, ...]
+    cache_records: int
+    freed_bytes: int
+    kept: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [
+            f"{len(self.containers)} containers",
+            f"{len(self.images)} images",
+            f"{len(self.volumes)} volumes",
+            f"{len(self.networks)} networks",
+            f"{self.cache_records} build cache records",
+        ]
+        lines = [f"Removed {', '.join(parts)}; {docker_size(self.freed_bytes)} freed."]
+        lines += [f"Kept {one}" for one in self.kept]
+        return "\n".join(lines)
+
+
+def cleanup() -> Cleaned:
+    """Remove the containers, images, volumes, networks and build cache records that the course made.
+
+    Base images stay (`dmhelpers bases remove` removes them), and so does whatever else is on the
+    engine: a thing goes only if it carries the course's label and its ID stands in the ledger.
+
+    Returns:
+        What went, what was kept because something of the person's still uses it, and the bytes freed.
+
+    Raises:
+        EngineUnavailable: No engine answers.
+    """
+    engine_id = engine_info().engine_id
+    containers = _remove_containers(engine_id)
+    volumes = _remove_volumes(engine_id)
+    networks = _remove_networks(engine_id)
+    images, image_bytes, kept = _remove_images(engine_id)
+    recorded = ledger.recorded(engine_id, "cache")
+    present = {one.record_id for one in cache_records()}
+    ours = recorded & present
+    cache_bytes = remove_cache_records(ours) if ours else 0
+    left = {one.record_id for one in cache_records()} if ours else set()
+    ledger.forget(engine_id, "cache", recorded - left)
+    return Cleaned(containers, images, volumes, networks, len(ours - left), image_bytes + cache_bytes, kept)
+
+
+def _remove_containers(engine_id: str) -> tuple[str, ...]:
+    client, known = api(), ledger.recorded(engine_id, "container")
+    with engine_answers():
+        found = [one["Id"] for one in client.containers(all=True, filters=_FILTER) if one["Id"] in known]
+        for one in found:
+            with suppress_gone():
+                client.remove_container(one, force=True, v=True)
+    ledger.forget(engine_id, "container", known)
+    return tuple(found)
+
+
+def _remove_volumes(engine_id: str) -> tuple[str, ...]:
+    client, known = api(), ledger.recorded(engine_id, "volume")
+    with engine_answers():
+        listed = (client.volumes(filters=_FILTER).get("Volumes") or ()) if known else ()
+        found = [one["Name"] for one in listed if one["Name"] in known]
+        for one in found:
+            with suppress_gone():
+                client.remove_volume(one, force=True)
+    ledger.forget(engine_id, "volume", known)
+    return tuple(found)
+
+
+def _remove_networks(engine_id: str) -> tuple[str, ...]:
+    client, known = api(), ledger.recorded(engine_id, "network")
+    with engine_answers():
+        found = [one["Id"] for one in client.networks(filters=_FILTER) if one["Id"] in known] if known else []
+        for one in found:
+            with suppress_gone():
+                client.remove_network(one)
+    ledger.forget(engine_id, "network", known)
+    return tuple(found)
+
+
+def _remove_images(engine_id: str) -> tuple[tuple[str, ...], int, tuple[str, ...]]:
+    client, known = api(), ledger.recorded(engine_id, "image")
+    bases = ledger.recorded(engine_id, "base")
+    with engine_answers():
+        listed: list[dict[str, Any]] = client.images(all=True, filters=_FILTER)
+    ours = [one for one in listed if one["Id"] in known and one["Id"] not in bases]
+    ours.sort(key=lambda one: one["Created"], reverse=True)
+    gone: list[str] = []
+    kept: list[str] = []
+    freed = 0
+    for one in ours:
+        name = next(iter(one.get("RepoTags") or ()), one["Id"])
+        try:
+            with suppress_gone(), engine_answers():
+                client.remove_image(one["Id"], force=True)
+        except EngineError as error:
+            kept.append(f"{name}: {error.message}")
+            continue
+        gone.append(name)
+        freed += int(one.get("Size") or 0)
+        ledger.forget(engine_id, "image", [one["Id"]])
+    ledger.forget(engine_id, "image", known - {one["Id"] for one in listed})
+    return tuple(gone), freed, tuple(kept)
+
+
+def suppress_gone() -> suppress:
+    """Return a block that passes over what somebody else removed in the meantime."""
+    import docker.errors
+
+    return suppress(docker.errors.NotFound)

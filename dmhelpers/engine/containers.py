@@ -1,0 +1,235 @@
+"""Containers of the course: run a command, or serve over HTTP; labelled, bounded, always removed."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from dmhelpers.engine import ledger
+from dmhelpers.engine.client import api, endpoint, engine_answers
+from dmhelpers.engine.info import engine_info
+from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.errors import EngineRefused, ImageNotFound, InputError, TimeLimitReached
+
+OUTPUT_LIMIT_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a command in a container did; `stdout` and `stderr` hold at most their last million bytes each."""
+
+    command: str
+    exit_code: int
+    stdout: str
+    stderr: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A container that serves: its ID and the address that reaches it from here."""
+
+    container_id: str
+    url: str
+
+
+def run(
+    image: str,
+    command: str | Sequence[str] | None = None,
+    *,
+    time_limit_s: float = 60.0,
+    environment: Mapping[str, str] | None = None,
+    network: bool = True,
+) -> RunResult:
+    """Run a command in a new container of an image, and remove the container whatever happens.
+
+    Args:
+        image: The image's name or ID.
+        command: What to run, as a list or as one string split like a shell would; the image's own for None.
+        time_limit_s: Seconds until the container is killed.
+        environment: Environment variables for it.
+        network: Whether it has a network.
+
+    Returns:
+        What it printed and its exit code; 127 where the image has no such command.
+
+    Raises:
+        ImageNotFound: The engine has no such image.
+        TimeLimitReached: It ran past its limit.
+        InputError: The time limit cannot be meant.
+    """
+    if time_limit_s <= 0:
+        raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
+    arguments = shlex.split(command) if isinstance(command, str) else list(command) if command else None
+    settings: dict[str, Any] = {"network_mode": None if network else "none"}
+    begun = time.monotonic()
+    with _container(image, arguments, environment, settings) as container_id:
+        exit_code, complaint = _run_to_end(container_id, arguments, time_limit_s)
+        stdout, stderr = _output(container_id)
+    shown = f"docker run --rm {image} {shlex.join(arguments or [])}".rstrip()
+    return RunResult(shown, exit_code, stdout, stderr + complaint, time.monotonic() - begun)
+
+
+@contextmanager
+def serve(
+    image: str,
+    *,
+    port: int,
+    path: str = "/",
+    ready_within_s: float = 30.0,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Serving]:
+    """Start a container of an image, wait until it answers over HTTP, and remove it at the end of the block.
+
+    Args:
+        image: The image's name or ID.
+        port: The port that it listens on inside.
+        path: The path to ask for until it answers.
+        ready_within_s: Seconds to wait for its first answer.
+        environment: Environment variables for it.
+
+    Yields:
+        Its ID and address, such as ``http://127.0.0.1:32768``.
+
+    Raises:
+        ImageNotFound: The engine has no such image.
+        TimeLimitReached: It did not answer in time; the message holds its last output.
+    """
+    settings = {"port_bindings": {port: ("127.0.0.1",) if _is_local() else None}}
+    with _container(image, None, environment, settings, ports=[port]) as container_id:
+        _start(container_id)
+        url = f"http://{_engine_host()}:{_published(container_id, port)}"
+        _wait_until_answers(container_id, url + path, ready_within_s)
+        yield Serving(container_id, url)
+
+
+@contextmanager
+def _container(
+    image: str,
+    command: Sequence[str] | None,
+    environment: Mapping[str, str] | None,
+    host_settings: Mapping[str, Any],
+    ports: Sequence[int] = (),
+) -> Iterator[str]:
+    import docker.errors
+
+    client = api()
+    engine_id = engine_info().engine_id
+    host_config = client.create_host_config(**{name: one for name, one in host_settings.items() if one is not None})
+    try:
+        with engine_answers():
+            made = client.create_container(
+                image,
+                list(command) if command is not None else None,
+                environment=dict(environment or {}),
+                labels=COURSE_LABELS,
+                ports=list(ports),
+                host_config=host_config,
+            )
+    except docker.errors.NotFound as error:
+        raise image_not_found(image) from error
+    container_id = str(made["Id"])
+    try:
+        ledger.record(engine_id, "container", [container_id])
+        yield container_id
+    finally:
+        with suppress(docker.errors.NotFound), engine_answers():
+            client.remove_container(container_id, force=True, v=True)
+        ledger.forget(engine_id, "container", [container_id])
+
+
+def image_not_found(image: str) -> ImageNotFound:
+    """Return the error for an image that the engine does not have, with the names that it has."""
+    from dmhelpers.errors import near_matches
+
+    with engine_answers():
+        known = [name for one in api().images() for name in one.get("RepoTags") or () if name != "<none>:<none>"]
+    return ImageNotFound(
+        f"There is no image {image!r} on this engine.",
+        hint=f"Build it first, or check the name. {near_matches(image, known)}",
+    )
+
+
+def _start(container_id: str) -> None:
+    with engine_answers():
+        api().start(container_id)
+
+
+def _run_to_end(container_id: str, command: Sequence[str] | None, time_limit_s: float) -> tuple[int, str]:
+    import requests.exceptions
+
+    client = api()
+    try:
+        _start(container_id)
+    except EngineRefused as error:
+        if any(words in error.message for words in ("executable file not found", "no such file or directory")):
+            # What `docker run` answers: 127, and the engine's reason on standard error.
+            return 127, error.message
+        raise
+    try:
+        return int(client.wait(container_id, timeout=math.ceil(time_limit_s))["StatusCode"]), ""
+    except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
+        with suppress(Exception):
+            client.kill(container_id)
+        raise TimeLimitReached(
+            f"{shlex.join(command or ['the container'])} ran longer than {time_limit_s:g} s and was killed.",
+            hint="Give it more with time_limit_s=…, or run something that ends by itself.",
+        ) from error
+
+
+def _output(container_id: str) -> tuple[str, str]:
+    client = api()
+    with engine_answers():
+        parts = [client.logs(container_id, stdout=one, stderr=not one) for one in (True, False)]
+    stdout, stderr = (raw[-OUTPUT_LIMIT_BYTES:].decode("utf-8", "replace") for raw in parts)
+    return stdout, stderr
+
+
+def _published(container_id: str, port: int) -> int:
+    with engine_answers():
+        bound = api().port(container_id, port)
+    if not bound:
+        raise TimeLimitReached(
+            f"The container ended before it served port {port}. Its output:\n{''.join(_output(container_id))}",
+            hint="Run the image by hand and read its output: docker run --rm -p 3000 IMAGE",
+        )
+    return int(bound[0]["HostPort"])
+
+
+def _wait_until_answers(container_id: str, url: str, ready_within_s: float) -> None:
+    import requests
+
+    deadline = time.monotonic() + ready_within_s
+    reason = "no answer"
+    while time.monotonic() < deadline and _is_running(container_id):
+        try:
+            requests.get(url, timeout=2, proxies={"http": ""})
+        except requests.exceptions.RequestException as error:
+            reason = type(error).__name__
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeLimitReached(
+        f"The container did not answer at {url} within {ready_within_s:g} s ({reason}). Its output:\n"
+        + "".join(_output(container_id)),
+        hint="Check that it listens on 0.0.0.0 and on the port that was published.",
+    )
+
+
+def _is_running(container_id: str) -> bool:
+    with engine_answers():
+        return bool(api().inspect_container(container_id)["State"]["Running"])
+
+
+def _is_local() -> bool:
+    return urlsplit(endpoint().host).scheme in ("unix", "npipe")
+
+
+def _engine_host() -> str:
+    return "127.0.0.1" if _is_local() else urlsplit(endpoint().host).hostname or "127.0.0.1"

@@ -1,0 +1,200 @@
+"""Building an image with BuildKit, and what each of its steps and stages did."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from dmhelpers.engine import bases, ledger
+from dmhelpers.engine.client import get_json
+from dmhelpers.engine.info import EngineInfo, engine_info
+from dmhelpers.errors import BuildTimeLimitReached, InputError, NameTaken
+from dmhelpers.measure import cache_records, origins, outcome
+from dmhelpers.measure.client_run import run_client
+from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
+from dmhelpers.measure.events import Listener, Progress
+from dmhelpers.measure.records import BuildRecord, Stage
+from dmhelpers.measure.request import BuildRequest, full_tag
+from dmhelpers.measure.steps import provenance_lines, stage_states, steps_of
+from dmhelpers.measure.translate import build_error
+from dmhelpers.units import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TIME_LIMIT_S = 900.0
+_PROVENANCE_BUILDX = (0, 14)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    request: BuildRequest
+    dockerfile: Dockerfile
+    target: Stage
+    engine: EngineInfo
+    replaced_id: str | None
+    build_contexts: Mapping[str, str]
+
+
+def run_build(
+    project: str | os.PathLike[str],
+    *,
+    tag: str | None = None,
+    target: str | int | None = None,
+    file: str = "Dockerfile",
+    build_args: Mapping[str, str] | None = None,
+    no_cache: bool = False,
+    rerun: Sequence[str] = (),
+    time_limit_s: float = TIME_LIMIT_S,
+    listener: Listener | None = None,
+    say: Callable[[str], None] | None = None,
+) -> BuildRecord:
+    """Build a project's image on the engine and return the record of the build.
+
+    Args:
+        project: The project's folder, which is the build context.
+        tag: The image's name, ``name:tag``; the folder's name where none is given.
+        target: The stage to build, by name or number; the last one for None.
+        file: The Dockerfile, relative to the project.
+        build_args: Values for the Dockerfile's ARGs.
+        no_cache: Run every step again.
+        rerun: Stages to run again though the rest may come from the cache.
+        time_limit_s: Seconds until the build is cancelled.
+        listener: Called with each progress event as it comes.
+        say: Called with a sentence when something other than the build takes its time.
+
+    Raises:
+        ProjectNotFound: There is no such folder or Dockerfile.
+        DockerfileError: The Dockerfile cannot be read; carries the line.
+        StageNotFound: The target is not one of its stages.
+        InputError: The tag or the time limit cannot be meant.
+        NameTaken: The tag names an image that the course did not make.
+        BaseImageError: A base image cannot be had.
+        EngineUnavailable: There is no engine, or it went away during the build.
+        BuildFailed: A step failed; carries stage, line, exit code and log.
+    """
+    if time_limit_s <= 0:
+        raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
+    plan = _plan(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say)
+    progress = Progress(listener)
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:
+        metadata_file = Path(scratch) / "metadata.json"
+        exit_code, too_long = run_client(
+            plan.request.client_args(metadata_file=metadata_file, build_contexts=plan.build_contexts),
+            progress=progress,
+            time_limit_s=time_limit_s,
+            environment=_environment(plan.engine),
+        )
+        metadata = json.loads(metadata_file.read_text()) if metadata_file.is_file() else {}
+    lines = provenance_lines(metadata)
+    steps = steps_of(plan.dockerfile, progress.vertexes, lines, plan.target)
+    cache_records.note_new(plan.engine, progress.vertexes.values())
+    if too_long:
+        raise _too_long(plan, progress, time_limit_s)
+    if exit_code != 0:
+        raise build_error(progress, plan.dockerfile, steps)
+    image_id = _image_id(plan.request.tag)
+    ledger.record(plan.engine.engine_id, "image", [image_id])
+    outcome.require_complete(
+        progress, steps, plan.engine, tag=plan.request.tag, image_id=image_id, replaced_id=plan.replaced_id
+    )
+    origins.remember(image_id, plan.dockerfile, plan.target)
+    return BuildRecord(
+        image_id=image_id,
+        tag=plan.request.tag,
+        target=plan.target.label,
+        command=plan.request.shown_command(),
+        duration_s=time.monotonic() - begun,
+        steps=steps,
+        stages=stage_states(plan.dockerfile, steps, plan.target),
+        log=progress.log(),
+        warnings=tuple(progress.warnings),
+        mapped_by="provenance" if lines else "names",
+    )
+
+
+def _plan(
+    project: str | os.PathLike[str],
+    tag: str | None,
+    target: str | int | None,
+    file: str,
+    build_args: Mapping[str, str],
+    no_cache: bool,
+    rerun: Sequence[str],
+    say: Callable[[str], None] | None,
+) -> _Plan:
+    folder = project_folder(project)
+    name = full_tag(tag, folder)
+    dockerfile = read_dockerfile(folder, file=file, build_args=build_args)
+    stage = dockerfile.find(target)
+    again = [dockerfile.find(one).label for one in rerun]
+    engine = engine_info()
+    replaced_id = _replaceable(name, engine)
+    known = [one for one in dockerfile.base_images(stage) if one in bases.known()]
+    ready = bases.ensure_many(known, progress=say) if known else ()
+    request = BuildRequest(
+        folder=folder,
+        file=file,
+        tag=name,
+        target=None if target is None else stage.label if stage.name else str(stage.index),
+        build_args=build_args,
+        no_cache=no_cache,
+        rerun=again,
+    )
+    contexts = {one.name: one.build_context for one in ready if one.build_context}
+    return _Plan(request, dockerfile, stage, engine, replaced_id, contexts)
+
+
+def _environment(engine: EngineInfo) -> dict[str, str]:
+    environment = {"BUILDKIT_COLORS": "", "NO_COLOR": "1"}
+    if engine.buildx >= _PROVENANCE_BUILDX:
+        environment["BUILDX_METADATA_PROVENANCE"] = "max"
+    return environment
+
+
+def _replaceable(tag: str, engine: EngineInfo) -> str | None:
+    """Return the ID of the course's own image under this tag, None where the tag is free."""
+    held = _inspected(tag)
+    if held is None:
+        return None
+    if held["Id"] in ledger.recorded(engine.engine_id, "image"):
+        return str(held["Id"])
+    raise NameTaken(
+        f"There is an image {tag!r} on this engine that the course did not make; building would take its name away.",
+        hint=f"Choose another tag, or give yours another name first: docker tag {tag} NEW-NAME; docker rmi {tag}",
+    )
+
+
+def _image_id(tag: str) -> str:
+    found = _inspected(tag)
+    assert found is not None, tag  # noqa: S101  the client ended with 0
+    return str(found["Id"])
+
+
+def _inspected(tag: str) -> dict[str, Any] | None:
+    import docker.errors
+
+    try:
+        found: dict[str, Any] = get_json(f"/images/{quote(tag)}/json")
+    except docker.errors.NotFound:
+        return None
+    return found
+
+
+def _too_long(plan: _Plan, progress: Progress, time_limit_s: float) -> BuildTimeLimitReached:
+    running = next((one for one in progress.vertexes.values() if one.started and not one.done), None)
+    at = f" It was at {running.name!r}." if running else ""
+    return BuildTimeLimitReached(
+        f"The build of {plan.request.tag!r} ran longer than its limit of {seconds(time_limit_s)} "
+        f"and was cancelled; nothing was tagged.{at}",
+        hint="Give it more with time_limit_s=…, or find what the step waits for: .log holds its output.",
+        log=progress.log(),
+    )

@@ -1,0 +1,45 @@
+"""A build's progress as plain lines: one when a step starts, one when it ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from dmhelpers.measure.events import Event, Vertex, VertexChanged
+from dmhelpers.units import seconds
+
+
+class LinePrinter:
+    """A listener that prints a line a step.
+
+    Args:
+        stream: Where to print; standard error if None, so that output can be piped.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._said: dict[str, str] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Print the line that this event is worth, if any."""
+        if isinstance(event, VertexChanged) and not event.vertex.name.startswith("[internal]"):
+            state = _state(event.vertex)
+            if state and self._said.get(event.vertex.digest) != state:
+                self._said[event.vertex.digest] = state
+                self._print(event.vertex, state)
+
+    def _print(self, vertex: Vertex, state: str) -> None:
+        took = f" {seconds(vertex.duration_s)}" if state == "done" else ""
+        name = vertex.name if len(vertex.name) <= 90 else vertex.name[:89] + "…"
+        self._stream.write(f"  {state + took:<12} {name}\n")
+        self._stream.flush()
+
+
+def _state(vertex: Vertex) -> str:
+    if vertex.cached:
+        return "cached"
+    if vertex.error:
+        return "failed"
+    if vertex.done:
+        return "done"
+    return "…" if vertex.started else ""

@@ -1,0 +1,186 @@
+"""`dm.build`: a build, shown while it runs, and its result with tables of steps and stages."""
+
+from __future__ import annotations
+
+import html
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from dmhelpers.measure.build import TIME_LIMIT_S, run_build
+from dmhelpers.measure.progress_lines import LinePrinter
+from dmhelpers.measure.records import BuildRecord
+from dmhelpers.show import tables
+from dmhelpers.units import seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ProgressStyle = Literal["auto", "plain", "quiet"]
+
+
+@dataclass(frozen=True)
+class Build:
+    """A finished build. In a notebook it shows its command and what became of every stage."""
+
+    record: BuildRecord
+
+    @property
+    def image_id(self) -> str:
+        """The image's full ID."""
+        return self.record.image_id
+
+    @property
+    def tag(self) -> str:
+        """The image's name, ``name:tag``."""
+        return self.record.tag
+
+    @property
+    def command(self) -> str:
+        """The `docker build` command that a person in the project's folder would type for this."""
+        return self.record.command
+
+    @property
+    def duration_s(self) -> float:
+        """How long it took, in seconds."""
+        return self.record.duration_s
+
+    @property
+    def log(self) -> str:
+        """What the steps printed, each under its name; the oldest part is dropped above two million characters."""
+        return self.record.log
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What BuildKit's own checks had to say, each with its line."""
+        return self.record.warnings
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """The steps, by stage in file order and by number in each.
+
+        Columns ``stage`` (str), ``step`` (int64, BuildKit's number in the stage), ``line`` (Int64), ``instruction``
+        (str), ``state`` (str: ran, cached), ``duration_s`` (float64) and ``shared_with`` (str: the stage whose
+        identical step was run for this one too).
+        """
+        rows = self.record.steps
+        return tables.columns(
+            {
+                "stage": [one.stage for one in rows],
+                "step": [one.number for one in rows],
+                "line": [one.line for one in rows],
+                "instruction": [one.instruction for one in rows],
+                "state": [one.state for one in rows],
+                "duration_s": [one.duration_s for one in rows],
+                "shared_with": [one.shared_with or "" for one in rows],
+            },
+            integers=("step",),
+            lines=("line",),
+        )
+
+    @property
+    def stages(self) -> pd.DataFrame:
+        """The stages in file order: columns ``stage``, ``state`` (ran, cached or not built) and ``duration_s``."""
+        rows = self.record.stages
+        return tables.columns(
+            {
+                "stage": [one.stage for one in rows],
+                "state": [one.state for one in rows],
+                "duration_s": [one.duration_s for one in rows],
+            }
+        )
+
+    def __str__(self) -> str:
+        width = max(len(one.stage) for one in self.record.stages)
+        lines = [f"{self.tag} built in {seconds(self.duration_s)} with: {self.command}"]
+        lines += [f"  {one.stage:<{width}}  {one.state}{_took(one.duration_s)}" for one in self.record.stages]
+        lines += [f"  warning: {one}" for one in self.warnings]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{one.stage}: {one.state}" for one in self.record.stages)
+        return f"<Build {self.tag} ({states})>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(one.stage)}</td><td>{one.state}</td><td>{_took(one.duration_s).strip()}</td></tr>"
+            for one in self.record.stages
+        )
+        head = f"{html.escape(self.tag)} built in {seconds(self.duration_s)}"
+        warnings = "".join(f"<p>Warning: {html.escape(one)}</p>" for one in self.warnings)
+        return (
+            f"<p><strong>{head}</strong> with <code>{html.escape(self.command)}</code></p>"
+            f"<table><thead><tr><th>stage</th><th>state</th><th>time</th></tr></thead><tbody>{rows}</tbody></table>"
+            f"{warnings}"
+        )
+
+
+def build(
+    project: str | os.PathLike[str],
+    *,
+    tag: str | None = None,
+    target: str | int | None = None,
+    file: str = "Dockerfile",
+    build_args: Mapping[str, str] | None = None,
+    no_cache: bool = False,
+    rerun: Sequence[str] = (),
+    time_limit_s: float = TIME_LIMIT_S,
+    progress: ProgressStyle = "auto",
+) -> Build:
+    """Build a project's image with BuildKit and return what every step and stage did.
+
+    Args:
+        project: The project's folder (or a sample), which is the build context.
+        tag: The image's name, ``name:tag``; the folder's name where none is given.
+        target: The stage to build, by name or number; the last one for None.
+        file: The Dockerfile, relative to the project.
+        build_args: Values for the Dockerfile's ARGs.
+        no_cache: Run every step again.
+        rerun: Stages to run again though the rest may come from the cache.
+        time_limit_s: Seconds until the build is cancelled on the engine.
+        progress: ``"plain"`` prints a line a step on standard error, ``"quiet"`` nothing; ``"auto"`` is plain in
+            a terminal and in a notebook, quiet elsewhere.
+
+    Returns:
+        The finished build. A stage that the target does not depend on is in it as ``not built``: BuildKit
+        skips it, and a failing test in it stops nothing.
+
+    Raises:
+        ProjectNotFound: There is no such folder or Dockerfile.
+        DockerfileError: The Dockerfile cannot be read; carries the line.
+        StageNotFound: The target is not one of its stages.
+        InputError: The tag or the time limit cannot be meant.
+        NameTaken: The tag names an image that the course did not make.
+        BaseImageError: A base image cannot be had.
+        EngineUnavailable: There is no engine, or it went away during the build.
+        BuildFailed: A step failed; carries stage, line, exit code and log.
+    """
+    shown = progress == "plain" or (progress == "auto" and _watched())
+    record = run_build(
+        project,
+        tag=tag,
+        target=target,
+        file=file,
+        build_args=build_args,
+        no_cache=no_cache,
+        rerun=rerun,
+        time_limit_s=time_limit_s,
+        listener=LinePrinter() if shown else None,
+        say=_say if shown else None,
+    )
+    return Build(record)
+
+
+def _watched() -> bool:
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+
+
+def _took(duration_s: float) -> str:
+    return f"  {seconds(duration_s)}" if duration_s else ""
