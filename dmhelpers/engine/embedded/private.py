@@ -1,0 +1,231 @@
+"""A second engine beside the machine's own, in namespaces of its own: for the tests of broken engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from dmhelpers.engine.client import docker_cli
+from dmhelpers.engine.embedded import holder, start, state
+from dmhelpers.engine.embedded.install import find_tool, tool_environment
+from dmhelpers.errors import EngineError, EngineUnavailable
+
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+class PrivateEngine:
+    """A `dockerd` with its own data root, socket, and network, mount and process namespaces.
+
+    Use it as a context manager. It has no network beyond its own bridge, and no first engine's bridge,
+    firewall rules or containerd is in its sight. On leaving, its first process ends, and with it the
+    kernel ends all that is in there: containers, containerd, orphaned RUN processes, mounts.
+
+    Args:
+        image_store: ``"overlay2"`` or ``"containerd"``.
+        disk_bytes: Give it a disk of that size (a loop-mounted ext4 file) as data root; None for
+            the machine's own disk.
+        parent: The folder in which its own temporary folder is made; it must be able to carry overlay2.
+    """
+
+    def __init__(
+        self,
+        *,
+        image_store: Literal["overlay2", "containerd"] = "overlay2",
+        disk_bytes: int | None = None,
+        parent: Path = Path("/var/tmp"),  # noqa: S108  a folder made by mkdtemp stands in it
+    ) -> None:
+        self.image_store = image_store
+        self.disk_bytes = disk_bytes
+        self.name = f"dmhelpers-{uuid.uuid4().hex[:8]}"
+        self._parent = parent
+        self._engine: subprocess.Popen[bytes] | None = None
+
+    @property
+    def host(self) -> str:
+        """Its address, for `DOCKER_HOST`."""
+        return f"unix://{self.folder / 'docker.sock'}"
+
+    @property
+    def data_root(self) -> Path:
+        """Its data root; with `disk_bytes` it is seen only from inside its namespaces."""
+        return self.folder / "data"
+
+    @property
+    def log_text(self) -> str:
+        """What its dockerd wrote since it was last started."""
+        return (self.folder / "dockerd.log").read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """The process ID of its dockerd, as this machine counts.
+
+        Raises:
+            EngineError: It does not run.
+        """
+        # nsenter stays as the parent of the program that it starts in another process namespace.
+        for child in _children(self._engine.pid if self._engine else 0):
+            return child
+        raise EngineError(f"The private engine {self.name} does not run.", hint="Start it with .start()")
+
+    def __enter__(self) -> Self:
+        if not sys.platform.startswith("linux") or os.geteuid() != 0:
+            raise EngineUnavailable("A private engine needs Linux and root.", hint="Use the engine that is there.")
+        self.folder = Path(tempfile.mkdtemp(prefix="dmh-", dir=self._parent))
+        try:
+            self._hold_namespaces()
+            self._make_disk()
+            self.start()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def start(self) -> None:
+        """Start its dockerd and wait until it answers; also after `kill()` and `stop()`.
+
+        Raises:
+            EngineError: It did not start.
+        """
+        start.require_cgroups()
+        config = self.folder / "daemon.json"
+        config.write_text(start.settings_for(self.image_store, None, own=self.folder / "none"), encoding="utf-8")
+        argv = start.dockerd_argv(
+            data_root=self.data_root,
+            exec_root=self.folder / "run",
+            pid_file=self.folder / "dockerd.pid",
+            socket=self.folder / "docker.sock",
+            config_file=config,
+            cgroup_parent=f"/{self.name}",
+        )
+        log = self.folder / "dockerd.log"
+        self._engine = start.launch(self._inside(argv), log)
+        start.wait_until_ready(self._engine, log, self._answers)
+
+    def stop(self) -> None:
+        """Stop its dockerd in good order: containers end, the data root stays."""
+        pid = self.pid
+        state.end(pid, state.start_ticks(pid) or 0)
+        self._await_end()
+
+    def kill(self) -> None:
+        """Kill its dockerd as a crash would: what it was running is orphaned, its pid file stays."""
+        os.kill(self.pid, signal.SIGKILL)
+        self._await_end()
+
+    def run_inside(self, argv: list[str], *, timeout_s: float = 30.0) -> str:
+        """Run a program of this machine inside the engine's namespaces and return what it printed.
+
+        Raises:
+            EngineError: It ended with another code than 0.
+        """
+        done = subprocess.run(
+            self._inside(argv),
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            env=tool_environment(),
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode != 0:
+            raise EngineError(
+                f"`{' '.join(argv)}` in the private engine ended with {done.returncode}: {done.stderr.strip()}",
+                hint="A private engine with a disk of its own needs loop devices and e2fsprogs.",
+            )
+        return done.stdout
+
+    def _hold_namespaces(self) -> None:
+        unshare = [_tool("unshare"), "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        self._unshare = subprocess.Popen(
+            [*unshare, sys.executable, "-I", holder.__file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        if not self._unshare.stdout or self._unshare.stdout.readline() != b"ready\n":
+            complaint = self._unshare.communicate(timeout=10)[1].decode("utf-8", "replace").strip()
+            raise EngineError(
+                f"The namespaces of a private engine could not be made: {complaint}",
+                hint="This root is probably inside a container: use the machine itself.",
+            )
+        self._first = _children(self._unshare.pid)[0]
+
+    def _inside(self, argv: list[str]) -> list[str]:
+        return [_tool("nsenter"), f"--target={self._first}", "--net", "--mount", "--pid", "--", *argv]
+
+    def _make_disk(self) -> None:
+        self.data_root.mkdir()
+        if self.disk_bytes is None:
+            return
+        disk = self.folder / "disk.ext4"
+        with disk.open("wb") as file:
+            file.truncate(self.disk_bytes)
+        self.run_inside([_tool("mkfs.ext4"), "-q", "-F", str(disk)])
+        self.run_inside([_tool("mount"), "-o", "loop", str(disk), str(self.data_root)])
+
+    def _answers(self) -> bool:
+        asked = ["--host", self.host, "version", "--format", "{{.Server.Version}}"]
+        return docker_cli(asked, timeout_s=10, check=False).exit_code == 0
+
+    def _await_end(self) -> None:
+        if self._engine is not None:
+            self._engine.wait(timeout=60)
+
+    def _leave(self) -> None:
+        """End everything, wait for it, and remove the folder and the control groups."""
+        if hasattr(self, "_unshare"):
+            with suppress(EngineError, subprocess.TimeoutExpired):
+                self.stop()
+            self._unshare.communicate()  # closes the holder's standard input, and waits
+        if self._engine is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._engine.wait(timeout=10)
+        _remove_cgroups(self.name)
+        if str(self.folder) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
+    except OSError:
+        return []
+    return [int(one) for one in text.split()]
+
+
+def _remove_cgroups(name: str) -> None:
+    """Remove the empty control groups of an engine whose processes are gone, the innermost first."""
+    deadline = time.monotonic() + 5
+    for top in (*_CGROUPS.glob(f"*/{name}"), _CGROUPS / name):
+        while top.is_dir() and time.monotonic() < deadline:
+            for folder in sorted((one for one in top.rglob("*") if one.is_dir()), reverse=True):
+                with suppress(OSError):
+                    folder.rmdir()
+            with suppress(OSError):
+                top.rmdir()
+            time.sleep(0.01)
+
+
+def _tool(name: str) -> str:
+    found = find_tool(name)
+    if found is None:
+        raise EngineError(
+            f"There is no `{name}` on this machine.", hint="Install util-linux and e2fsprogs, then try again."
+        )
+    return found
