@@ -1,0 +1,64 @@
+"""The plots of the public face: names of images in, matplotlib axes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dmhelpers.measure.images import base_origin_of, read_history
+from dmhelpers.measure.kinds import reduction
+from dmhelpers.show.plots import layers, sizes
+from dmhelpers.show.plots import reduction as waterfall
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+
+def plot_sizes(df: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Draw image sizes as bars, what the base weighs told apart from what was added.
+
+    Args:
+        df: What `dm.compare` returned.
+        ax: Axes to draw on; a new figure for None.
+
+    Returns:
+        The axes; sizes are in Docker's decimal units.
+    """
+    return sizes.plot_sizes(df, ax=ax)
+
+
+def plot_layers(*images: str, ax: Axes | None = None) -> Axes:
+    """Stack each image's layers, the oldest at the bottom, coloured by the stage that each comes from.
+
+    Args:
+        images: Names or IDs, drawn from left to right.
+        ax: Axes to draw on; a new figure for None.
+
+    Returns:
+        The axes; layers of the base image, and of images that the course did not build, are grey.
+
+    Raises:
+        InputError: No image was named.
+        ImageNotFound: The engine lacks one of them.
+    """
+    histories = [read_history(image) for image in images]
+    origin = next((one for one in map(base_origin_of, images) if one), "")
+    return layers.plot_layers(*histories, ax=ax, base_origin=origin)
+
+
+def plot_reduction(before: str, after: str, *, base: str | None = None, ax: Axes | None = None) -> Axes:
+    """Draw, as a waterfall, what one image holds that another does not, by kind of file.
+
+    Args:
+        before: The larger image's name or ID.
+        after: The smaller image's name or ID.
+        base: The base image that they start from; found by its label where the course assembled it.
+        ax: Axes to draw on; a new figure for None.
+
+    Returns:
+        The axes: the first image, a falling step for each kind that went, and what is left.
+
+    Raises:
+        ImageNotFound: The engine lacks one of them.
+    """
+    return waterfall.plot_reduction(reduction(before, after, base=base), ax=ax)
