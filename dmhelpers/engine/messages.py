@@ -6,6 +6,7 @@ import errno
 import getpass
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmhelpers.errors import EngineRefused, EngineUnavailable
@@ -26,7 +27,7 @@ def no_cli_hint() -> str:
         return "Install Docker Desktop with its WSL 2 backend, start it, then run: dmhelpers doctor"
     if _is_root():
         return "Install and start one with: dmhelpers engine up"
-    return "Install and start one with: sudo dmhelpers engine up  (or ask your administrator for Docker Engine)"
+    return f"Install and start one with: {_as_root()} engine up  (or ask your administrator for Docker Engine)"
 
 
 def no_engine_hint() -> str:
@@ -35,7 +36,7 @@ def no_engine_hint() -> str:
         return "Start Docker Desktop, wait until it says that the engine is running, then run: dmhelpers doctor"
     if _is_root():
         return "Start it with: dmhelpers engine up"
-    return "Start it with: sudo dmhelpers engine up  (or: sudo systemctl start docker)"
+    return f"Start it with: {_as_root()} engine up  (or: sudo systemctl start docker)"
 
 
 def no_permission_hint() -> str:
@@ -53,7 +54,7 @@ def unavailable(endpoint: Endpoint, error: Exception) -> EngineUnavailable:
         endpoint: Where it was looked for.
         error: What the attempt ended with.
     """
-    where = f"{_shown_host(endpoint.host)} ({endpoint.source})"
+    where = f"{shown_host(endpoint.host)} ({endpoint.source})"
     if _has_errno(error, errno.EACCES, errno.EPERM):
         return EngineUnavailable(
             f"You may not open the engine's socket {where}: permission denied.", hint=no_permission_hint()
@@ -84,12 +85,18 @@ def command_hint(text: str) -> str:
     return "See what is wrong with: dmhelpers doctor"
 
 
+def _as_root() -> str:
+    # `sudo` has a PATH of its own, on which a project's environment does not stand.
+    own = Path(sys.executable).with_name("dmhelpers")
+    return f"sudo {own}" if own.is_file() else "sudo dmhelpers"
+
+
 def _is_root() -> bool:
     return hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-def _shown_host(host: str) -> str:
-    # An address may carry a user name or a password.
+def shown_host(host: str) -> str:
+    """Return an engine's address without the user name and password that it may carry."""
     scheme, separator, rest = host.partition("://")
     return f"{scheme}{separator}{rest.rsplit('@', 1)[-1]}"
 
