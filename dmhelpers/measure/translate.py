@@ -13,6 +13,8 @@ from dmhelpers.measure.events import Progress
 from dmhelpers.measure.records import Instruction, Stage, Step
 
 _EXCERPT_LINE = re.compile(r"^\s*(\d+) \| >>> ", re.MULTILINE)
+_EXCERPT = re.compile(r"^\s*\d+ \| ")
+_STAGE_NUMBER = re.compile(r"invalid stage index (\d+)")
 _EXIT_CODE = re.compile(r"did not complete successfully: exit code: (\d+)")
 _NOT_FOUND = re.compile(r'"([^"]+)": not found')
 _ENGINE_GONE = (
@@ -38,6 +40,11 @@ class _Failure:
     stage: Stage | None
     instruction: Instruction | None
     exit_code: int | None
+
+    @property
+    def reason(self) -> str:
+        """BuildKit's last words without the excerpt of the Dockerfile."""
+        return "\n".join(line for line in self.error.splitlines() if not _EXCERPT.match(line))
 
     @property
     def where(self) -> str:
@@ -114,6 +121,9 @@ def _explain(failure: _Failure) -> tuple[str, str]:
         )
     if failure.exit_code is not None:
         return _failed_run(failure)
+    number = _STAGE_NUMBER.search(failure.error)
+    if number:
+        return _no_such_number(failure, number[1])
     unresolved = _unresolved_image(failure)
     if unresolved:
         return unresolved
@@ -124,6 +134,17 @@ def _explain(failure: _Failure) -> tuple[str, str]:
     return (
         f"The build failed at {failure.where}: {last.removeprefix('ERROR: ').strip()}",
         "The engine's own words are in the error's .log.",
+    )
+
+
+def _no_such_number(failure: _Failure, number: str) -> tuple[str, str]:
+    stages = failure.dockerfile.stages
+    wanted = f"--from={number}"
+    lines = [one.line for stage in stages for one in stage.instructions if wanted in one.flags]
+    where = f"{failure.dockerfile.path.name} line {lines[0]}" if lines else failure.dockerfile.path.name
+    return (
+        f"{where}: {wanted} names stage number {number}, and there is no such stage before that line.",
+        "Stages count from 0: " + ", ".join(f"{stage.index} is {stage.label}" for stage in stages) + ".",
     )
 
 
@@ -147,6 +168,8 @@ def _run_hint(failure: _Failure) -> str:
             "TypeScript is not installed in this stage: it is a dev dependency, which npm leaves out with "
             "--omit=dev, --production or NODE_ENV=production. Run a plain `npm ci` before this line."
         )
+    if "stat /bin/sh: no such file" in printed:
+        return "This stage has no shell, so RUN cannot work in it: run it in an earlier stage and COPY --from that."
     if failure.exit_code == 127:
         return "127 means that the command does not exist in this stage: install it above, or mend its name."
     if failure.exit_code == 137:
@@ -168,8 +191,13 @@ def _unresolved_image(failure: _Failure) -> tuple[str, str] | None:
     if not unpulled:
         return None
     stages = [stage.label for stage in failure.dockerfile.stages]
-    edges = [edge for stage in failure.dockerfile.stages for edge in stage.edges if edge.stage_index is None]
-    blamed = [edge for edge in edges if _blamed(edge.source, failure.error)] or edges
+    edges = [
+        edge
+        for stage in failure.dockerfile.stages
+        for edge in stage.edges
+        if edge.stage_index is None and edge.source.lower() != "scratch"
+    ]
+    blamed = [edge for edge in edges if _blamed(edge.source, failure.reason)] or edges
     for edge in blamed:
         close = difflib.get_close_matches(edge.source.lower(), stages, n=1, cutoff=0.5)
         named_like_stage = not re.search(r"[:/@.]", edge.source)
