@@ -1,0 +1,69 @@
+"""This machine's CA bundle: the certificates that its network may be signed with."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
+_PLACES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # macOS, Alpine
+)
+_PUBLIC_FOLDER = Path("/usr/share/ca-certificates")
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def host_bundle() -> bytes:
+    """Return this machine's CA certificates as PEM, each once, without the remarks between them.
+
+    The machine's own bundle comes first; certificates that `SSL_CERT_FILE`, `REQUESTS_CA_BUNDLE`,
+    `NODE_EXTRA_CA_CERTS` or `CURL_CA_BUNDLE` name are added to it. Where there is neither, the list of
+    Python's `certifi` stands in.
+    """
+    found: dict[bytes, None] = {}
+    for path in _bundle_files():
+        found.update(dict.fromkeys(_certificates(path)))
+    if not found:
+        found.update(dict.fromkeys(_certificates(_certifi())))
+    return b"".join(one + b"\n" for one in found)
+
+
+def has_private_certificates() -> bool:
+    """Return whether this machine trusts a certificate that is on no public list.
+
+    The public lists are Python's `certifi` and, on Debian, the files of the package ca-certificates.
+    """
+    public = {*_certificates(_certifi())}
+    for path in _PUBLIC_FOLDER.glob("**/*.crt"):
+        public.update(_certificates(path))
+    return bool(set(_PEM.findall(host_bundle())) - public)
+
+
+def _bundle_files() -> Iterator[Path]:
+    for place in _PLACES:
+        if Path(place).is_file():
+            yield Path(place)
+            break
+    for variable in _VARIABLES:
+        named = os.environ.get(variable)
+        if named and Path(named).is_file():
+            yield Path(named)
+
+
+def _certificates(path: Path) -> list[bytes]:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return []
+    return [one.replace(b"\r\n", b"\n") for one in _PEM.findall(text)]
+
+
+def _certifi() -> Path:
+    import certifi
+
+    return Path(certifi.where())
