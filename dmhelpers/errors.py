@@ -45,6 +45,11 @@ class DmHelpersError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}"
 
+    def _render_traceback_(self) -> list[str]:
+        # What IPython shows: a learner needs the sentence and its cure, not our stack. `%tb` has no more either;
+        # outside notebooks, Python prints the whole traceback as always.
+        return [f"{type(self).__name__}: {self.message}", self.hint]
+
 
 class EngineError(DmHelpersError):
     """Something between this program and the Docker Engine."""

@@ -177,7 +177,7 @@ def _value(raw: bytes) -> dict[str, Any] | str:
 def _warning(raw: dict[str, Any]) -> str:
     text = base64.b64decode(raw.get("short") or b"").decode("utf-8", "replace")
     lines = [one["start"]["line"] for one in raw.get("range") or () if one.get("start", {}).get("line")]
-    return f"line {lines[0]}: {text}" if lines else text
+    return f"line {lines[0]}: {text.removesuffix(f' (line {lines[0]})')}" if lines else text
 
 
 def _line_end(parts: list[str]) -> str:
