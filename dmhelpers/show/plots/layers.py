@@ -1,0 +1,226 @@
+"""An image's layers as a stack, coloured by the stage that each comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dmhelpers.errors import InputError
+from dmhelpers.show.plots import lettering, theme
+from dmhelpers.units import docker_size
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
+
+    from dmhelpers.measure.records import ImageHistory
+
+_BAR = 0.82
+_SMALL_SHARE = 0.01
+_LINES_ABOVE = 2
+_LINES_INSIDE = 4
+_SMALL_STAGE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """One part of a stack, from `bottom_bytes` up; `stage` None is the base image, ``""`` are the small ones."""
+
+    stage: str | None
+    text: str
+    size_bytes: int
+    bottom_bytes: int
+
+
+def plot_layers(*histories: ImageHistory, ax: Axes | None = None, base_origin: str = "") -> Axes:
+    """Stack each image's layers, oldest at the bottom, coloured by the stage that each comes from.
+
+    Args:
+        *histories: One record an image, drawn from left to right. A layer without a stage counts as the base's.
+        ax: Axes to draw on; by default a new figure. Their figure's background becomes white.
+        base_origin: ``"assembled"`` writes the note that a stand-in base image is in use.
+
+    Returns:
+        The axes. A segment carries its instruction and size where they fit; what does not fit inside is
+        written above the stack. Layers below 1 % of the largest image are one segment that says how many
+        they are. Sizes are in decimal units, as Docker prints them.
+
+    Raises:
+        InputError: No history was given.
+    """
+    if not histories:
+        raise InputError("There is no image to draw.", hint='Name at least one: dm.plot_layers("my-api:latest")')
+    tallest = max(history.size_bytes for history in histories)
+    stacks = [_segments(history, tallest) for history in histories]
+    ax = theme.open_axes(ax, width_in=max(theme.WIDTH_IN, 1.0 + 1.3 * len(histories)))
+    spare = max(0.0, 0.75 - 0.25 * len(stacks))
+    ax.set_xlim(-0.5 - spare, len(stacks) - 0.5 + spare)
+    theme.set_heading(ax, "Layers of each image, by stage", _handles(stacks))
+    ax.set_ylim(0, max(tallest, 1))
+    theme.set_size_axis(ax.yaxis, largest_bytes=tallest)
+    _name_images(ax, histories)
+    lettering.set_note(ax, theme.STAND_IN_NOTE if base_origin == "assembled" else "")
+    _draw(ax, stacks, tallest)
+    return ax
+
+
+def alt_text(*histories: ImageHistory) -> str:
+    """Return what `plot_layers` shows, in a sentence an image, for people who cannot see it."""
+    tallest = max((history.size_bytes for history in histories), default=0)
+    said = []
+    for history in histories:
+        parts = [
+            f"{segment.text} {docker_size(segment.size_bytes)} ({_stage_label(segment.stage)})".replace(" ()", "")
+            for segment in _segments(history, tallest)
+        ]
+        said.append(f"{history.image}, {docker_size(history.size_bytes)}: {', '.join(parts) or 'no layers'}.")
+    return "Stacked bars of image layers, oldest first. " + " ".join(said)
+
+
+def _segments(history: ImageHistory, tallest: int) -> list[_Segment]:
+    """Return a stack from the bottom up: the layers from the oldest on, the small ones together on top."""
+    layers = [layer for layer in reversed(history.layers) if layer.size_bytes > 0]
+    small = [layer for layer in layers if layer.size_bytes < _SMALL_SHARE * tallest]
+    if len(small) < 2:
+        small = []
+    parts = [
+        (layer.stage, lettering.short_instruction(layer.created_by), layer.size_bytes)
+        for layer in layers
+        if layer not in small
+    ]
+    if small:
+        parts.append((_SMALL_STAGE, f"{len(small)} small layers", sum(layer.size_bytes for layer in small)))
+    bottom = 0
+    segments = []
+    for stage, text, size_bytes in parts:
+        segments.append(_Segment(stage, text, size_bytes, bottom))
+        bottom += size_bytes
+    return segments
+
+
+def _stage_label(stage: str | None) -> str:
+    """Return a stage as the legend names it; BuildKit's own ``stage-1`` says already what it is."""
+    if stage is None:
+        return "base image"
+    return stage if stage == _SMALL_STAGE or stage.startswith("stage-") else f"stage {stage}"
+
+
+def _colours(stacks: list[list[_Segment]]) -> dict[str | None, str]:
+    stages = [segment.stage for stack in stacks for segment in stack]
+    colours: dict[str | None, str] = {None: theme.BASE, _SMALL_STAGE: theme.SMALL}
+    colours.update(theme.stage_colours(stage for stage in stages if stage))
+    return colours
+
+
+def _style(stage: str | None, colour: str) -> dict[str, Any]:
+    if stage is None:
+        return {"facecolor": colour, "edgecolor": theme.BASE_HATCH_INK, "hatch": theme.BASE_HATCH, "linewidth": 0.8}
+    if stage == _SMALL_STAGE:
+        return {"facecolor": colour, "edgecolor": theme.FAINT_INK, "hatch": "....", "linewidth": 0.8}
+    return {"facecolor": colour, "edgecolor": theme.INK, "linewidth": 0.5}
+
+
+def _handles(stacks: list[list[_Segment]]) -> list[Patch]:
+    """Return the legend's entries: the base image first, the small layers last, stages as they come."""
+    from matplotlib.patches import Patch
+
+    colours = _colours(stacks)
+    seen = dict.fromkeys(segment.stage for stack in stacks for segment in stack)
+    order = sorted(seen, key=lambda stage: (stage is not None, stage == _SMALL_STAGE))
+    return [
+        Patch(label=lettering.drawable(_stage_label(stage)) or "small layers", **_style(stage, colours[stage]))
+        for stage in order
+    ]
+
+
+def _name_images(ax: Axes, histories: Sequence[ImageHistory]) -> None:
+    width, _ = lettering.settled_size_px(ax)
+    low, high = ax.get_xlim()
+    slot = 0.94 * width / (high - low)
+    letters = max(4, int(slot / lettering.width_px(ax, "n")))
+    ax.set_xticks(
+        range(len(histories)), [lettering.wrap_name(one.image, width=letters, lines=3) for one in histories]
+    )
+
+
+def _draw(ax: Axes, stacks: list[list[_Segment]], tallest: int) -> None:
+    """Draw and label the stacks, with room above the tallest for its total and the lines that fit nowhere else."""
+    width, height = lettering.settled_size_px(ax)
+    line = lettering.line_px(ax)
+    top = max(tallest, 1) * height / max(height - (1 + _LINES_ABOVE) * line - line / 2, height / 3)
+    ax.set_ylim(0, top)
+    per_byte = height / top
+    low, high = ax.get_xlim()
+    bar_px = _BAR * width / (high - low)
+    colours = _colours(stacks)
+    for place, stack in enumerate(stacks):
+        for segment in stack:
+            ax.bar(
+                place,
+                segment.size_bytes,
+                bottom=segment.bottom_bytes,
+                width=_BAR,
+                **_style(segment.stage, colours[segment.stage]),
+            )
+        outside = [
+            segment
+            for segment in stack
+            if not _label(ax, place, segment, colours[segment.stage], (bar_px, segment.size_bytes * per_byte))
+        ]
+        _label_above(ax, place, stack, outside, colours, bar_px * (1 + 1 / _BAR) / 2)
+
+
+def _label(ax: Axes, place: int, segment: _Segment, fill: str, room_px: tuple[float, float]) -> bool:
+    """Write a segment's instruction and size into it; False where not even the size fits."""
+    width = room_px[0] - lettering.width_px(ax, "nn")
+    lines = int(room_px[1] / lettering.line_px(ax))
+    text = _fitted(ax, segment, width, min(lines, _LINES_INSIDE))
+    if text:
+        middle = segment.bottom_bytes + segment.size_bytes / 2
+        ink = theme.ink_on(fill)
+        lettering.write(ax, place, middle, text, at=("center", "center"), colour=ink, paper=fill)
+    return bool(text)
+
+
+def _label_above(
+    ax: Axes,
+    place: int,
+    stack: list[_Segment],
+    outside: list[_Segment],
+    colours: Mapping[str | None, str],
+    width_px: float,
+) -> None:
+    """Write the total above a stack and, between the two, the segments that are too thin for their label."""
+    total = sum(segment.size_bytes for segment in stack)
+    left = place - _BAR / 2
+    line_pt = lettering.LINE_PT
+    shown = sorted(outside, key=lambda segment: -segment.size_bytes)[:_LINES_ABOVE]
+    shown.sort(key=lambda segment: segment.bottom_bytes)
+    for row, segment in enumerate(shown):
+        mark = lettering.width_px(ax, "\N{BLACK SQUARE} ")
+        text = _fitted(ax, segment, width_px - mark, 1)
+        if text:
+            lettering.write_marked(ax, left, total, text, colours[segment.stage], up_pt=4 + row * line_pt)
+    up = 4 + len(shown) * line_pt
+    lettering.write(
+        ax, left, total, docker_size(total), at=("left", "bottom"), offset_pt=(0, up), bold=True, paper=theme.PAPER
+    )
+
+
+def _fitted(ax: Axes, segment: _Segment, limit_px: float, lines: int) -> str:
+    """Return instruction and size in at most so many lines, the instruction cut if it must be; else ``""``."""
+    size = docker_size(segment.size_bytes)
+    text = lettering.drawable(segment.text)
+    if lines < 1 or lettering.width_px(ax, size) > limit_px:
+        return ""
+    one_line = f"{text}  {size}"
+    if lettering.width_px(ax, one_line) <= limit_px:
+        return one_line
+    if lines == 1:
+        start = lettering.fit(ax, text, limit_px - lettering.width_px(ax, f"  {size}"))
+        return f"{start}  {size}" if start else size
+    rows = lettering.wrap(ax, text, limit_px)
+    if len(rows) > lines - 1:
+        rows = [*rows[: lines - 2], lettering.fit(ax, " ".join(rows[lines - 2 :]), limit_px)]
+    return "\n".join([*filter(None, rows), size])
