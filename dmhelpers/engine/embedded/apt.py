@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dmhelpers.engine.bases.apt_sources import AptSource, machine_sources
 from dmhelpers.errors import EngineError, EngineUnavailable
 
 SOURCE_NAME = "dmhelpers-docker"
@@ -17,33 +17,12 @@ _DEBIAN_12 = "bookworm"
 
 
 @dataclass(frozen=True, slots=True)
-class AptEntry:
-    """One configured package source; `signed_by` and `trusted` are as the machine's owner wrote them."""
-
-    uris: tuple[str, ...]
-    suites: tuple[str, ...]
-    components: tuple[str, ...]
-    signed_by: str = ""
-    trusted: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class InstallPlan:
     """The packages to ask for, and the files to write first: path -> content."""
 
     packages: tuple[str, ...]
     files: Mapping[Path, str]
     target_release: str = ""
-
-
-def os_release(path: Path = Path("/etc/os-release")) -> dict[str, str]:
-    """Return the distribution's own description of itself; empty where there is none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {key: value.strip().strip("\"'") for key, value in pairs}
 
 
 def install_plan(release: Mapping[str, str], etc_apt: Path = Path("/etc/apt")) -> InstallPlan:
@@ -62,7 +41,7 @@ def install_plan(release: Mapping[str, str], etc_apt: Path = Path("/etc/apt")) -
     """
     name, version = release.get("ID", ""), _number(release.get("VERSION_ID", ""))
     if name == "debian" and release.get("VERSION_CODENAME") == _DEBIAN_12:
-        files = _files_for_next_release(apt_entries(etc_apt), etc_apt)
+        files = _files_for_next_release(machine_sources(etc_apt), etc_apt)
         packages = tuple(f"{one}/{_NEXT_RELEASE}" for one in ("docker.io", "docker-cli", "docker-buildx"))
         return InstallPlan((*packages, "iptables"), files, _NEXT_RELEASE)
     if name == "debian" and (version >= 13 or not release.get("VERSION_ID")):
@@ -76,63 +55,11 @@ def install_plan(release: Mapping[str, str], etc_apt: Path = Path("/etc/apt")) -
     )
 
 
-def apt_entries(etc_apt: Path) -> tuple[AptEntry, ...]:
-    """Return the machine's enabled binary package sources, from both of apt's formats."""
-    parts = etc_apt / "sources.list.d"
-    found: list[AptEntry] = []
-    for path in [etc_apt / "sources.list", *sorted(parts.glob("*.list"))]:
-        if path.is_file():
-            found += one_line_entries(path.read_text(encoding="utf-8", errors="replace"))
-    for path in sorted(parts.glob("*.sources")):
-        found += deb822_entries(path.read_text(encoding="utf-8", errors="replace"))
-    return tuple(found)
-
-
-def one_line_entries(text: str) -> list[AptEntry]:
-    """Return the `deb` lines of a sources.list."""
-    found = []
-    for line in text.splitlines():
-        match = re.match(r"\s*deb\s+(?:\[([^]]*)\]\s+)?(\S+)\s+(\S+)((?:\s+[^\s#]+)*)", line)
-        if match:
-            options = dict(pair.split("=", 1) for pair in (match.group(1) or "").split() if "=" in pair)
-            found.append(
-                AptEntry(
-                    uris=(match.group(2),),
-                    suites=(match.group(3),),
-                    components=tuple(match.group(4).split()),
-                    signed_by=options.get("signed-by", ""),
-                    trusted=options.get("trusted", ""),
-                )
-            )
-    return found
-
-
-def deb822_entries(text: str) -> list[AptEntry]:
-    """Return the enabled `deb` paragraphs of a .sources file."""
-    found = []
-    lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    for paragraph in re.split(r"\n[ \t]*\n", lines):
-        fields: dict[str, str] = {}
-        for key, value in re.findall(r"^([A-Za-z0-9-]+):((?:.*)(?:\n[ \t]+.*)*)", paragraph, re.MULTILINE):
-            fields[key.lower()] = value.strip()
-        if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() != "no":
-            found.append(
-                AptEntry(
-                    uris=tuple(fields.get("uris", "").split()),
-                    suites=tuple(fields.get("suites", "").split()),
-                    components=tuple(fields.get("components", "").split()),
-                    signed_by=fields.get("signed-by", ""),
-                    trusted=fields.get("trusted", ""),
-                )
-            )
-    return found
-
-
-def _files_for_next_release(entries: tuple[AptEntry, ...], etc_apt: Path) -> dict[Path, str]:
+def _files_for_next_release(sources: tuple[AptSource, ...], etc_apt: Path) -> dict[Path, str]:
     """Return the source and the pin to write; none where the machine has that release already."""
-    if _main_entry(entries, (_NEXT_RELEASE,)):
+    if _main_archive(sources, (_NEXT_RELEASE,)):
         return {}
-    own = _main_entry(entries, (_DEBIAN_12, "oldstable"))
+    own = _main_archive(sources, (_DEBIAN_12, "oldstable"))
     if own is None:
         raise EngineError(
             "This Debian 12 has no package source for its main archive, so no mirror to take the engine from.",
@@ -145,8 +72,8 @@ def _files_for_next_release(entries: tuple[AptEntry, ...], etc_apt: Path) -> dic
         f"Suites: {_NEXT_RELEASE}",
         "Components: main",
     ]
-    source += [f"Signed-By: {own.signed_by}"] if own.signed_by else []
-    source += [f"Trusted: {own.trusted}"] if own.trusted else []
+    # A key written out in full begins on a line of its own.
+    source += [f"Signed-By: {own.signed_by}".replace(": \n", ":\n")] if own.signed_by else []
     pin = [
         "# So low that nothing comes from there unless it is asked for by name.",
         "Package: *",
@@ -159,8 +86,8 @@ def _files_for_next_release(entries: tuple[AptEntry, ...], etc_apt: Path) -> dic
     }
 
 
-def _main_entry(entries: tuple[AptEntry, ...], suites: tuple[str, ...]) -> AptEntry | None:
-    for entry in entries:
+def _main_archive(sources: tuple[AptSource, ...], suites: tuple[str, ...]) -> AptSource | None:
+    for entry in sources:
         usable = entry.uris and not entry.uris[0].startswith("cdrom:") and "main" in entry.components
         if usable and any(suite in suites for suite in entry.suites):
             return entry

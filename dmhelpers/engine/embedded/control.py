@@ -51,6 +51,21 @@ class EngineStatus:
         return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Whether `down()` stopped an engine; true or false by itself."""
+
+    stopped: bool
+
+    def __bool__(self) -> bool:
+        return self.stopped
+
+    def __str__(self) -> str:
+        if self.stopped:
+            return "Stopped the engine that the course had started."
+        return "No engine that the course started runs here; nothing was stopped."
+
+
 def up(*, image_store: StoreChoice = "default", progress: Progress | None = None) -> EngineStatus:
     """Make sure that an engine answers: the one that is there, else one installed and started here.
 
@@ -118,7 +133,7 @@ def status(*, started: bool = False, installed: tuple[str, ...] = (), strict: bo
     )
 
 
-def down(*, progress: Progress | None = None) -> bool:
+def down(*, progress: Progress | None = None) -> Stopped:
     """Stop the engine that the course started; leave any other alone.
 
     Args:
@@ -131,9 +146,9 @@ def down(*, progress: Progress | None = None) -> bool:
         EngineError: It would not end.
     """
     if not sys.platform.startswith("linux"):
-        return False
+        return Stopped(False)
     with state.one_at_a_time():
-        return _stop_ours(progress or (lambda _line: None))
+        return Stopped(_stop_ours(progress or (lambda _line: None)))
 
 
 def _as_it_is(image_store: StoreChoice) -> EngineStatus:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from dmhelpers.engine.bases.apt_sources import os_release
 from dmhelpers.engine.client import docker_argv, forget_clients
 from dmhelpers.engine.embedded import apt
 from dmhelpers.engine.info import MINIMUM_ENGINE, version_pair
@@ -64,7 +65,7 @@ def ensure_installed(say: Progress, *, engine: bool = True) -> tuple[str, ...]:
         _refuse_an_old_engine()
     if not lacking:
         return ()
-    plan = apt.install_plan(apt.os_release())
+    plan = apt.install_plan(os_release())
     client_only = tuple(one for one in plan.packages if one.startswith(("docker-cli", "docker-buildx")))
     packages = (*plan.packages, *_for_app_armor()) if engine else client_only
     for path, content in plan.files.items():
