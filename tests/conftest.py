@@ -1,0 +1,175 @@
+"""What every test may use: the engine's markers, a home of its own, projects on disk, an engine left as it was."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dmhelpers.errors import DmHelpersError
+
+REQUIRE = "DMHELPERS_REQUIRE_ENGINE"
+SHARED = "DMHELPERS_SHARED_ENGINE"
+"""Set it to 1 where other people use the engine too: then only what the tests themselves made is looked at."""
+
+Project = Callable[..., Path]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose engine is not there, with the reason; fail it where an engine is required."""
+    for marker, missing in (("engine", _engine_missing), ("private_engine", _private_engine_missing)):
+        if item.get_closest_marker(marker) is None:
+            continue
+        reason = missing()
+        if reason and os.environ.get(REQUIRE) == "1":
+            pytest.fail(f"{REQUIRE}=1, but {reason}", pytrace=False)
+        if reason:
+            pytest.skip(reason)
+
+
+@functools.cache
+def _engine_missing() -> str:
+    from dmhelpers.engine.info import engine_info
+
+    try:
+        engine_info()
+    except DmHelpersError as error:
+        return f"no engine can be used: {error.message}"
+    return ""
+
+
+@functools.cache
+def _private_engine_missing() -> str:
+    if not sys.platform.startswith("linux"):
+        return "an engine of one's own needs Linux"
+    if os.geteuid() != 0:
+        return "an engine of one's own needs root"
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+    lacking = [name for name in ("dockerd", "docker", "unshare", "nsenter") if shutil.which(name, path=path) is None]
+    return f"an engine of one's own needs {', '.join(lacking)}" if lacking else ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the tests a state folder of their own, and leave them the person's downloads.
+
+    What the person's ledger knows of base images is copied in, and base images that a test prepared
+    are copied back: they stay on the engine, so that the person can remove them.
+    """
+    from dmhelpers.engine import places
+
+    cache, state = places.cache_folder(), places.state_folder()
+    folder = tmp_path_factory.mktemp("home")
+    cache.mkdir(parents=True, exist_ok=True)
+    (folder / "cache").symlink_to(cache, target_is_directory=True)
+    _copy_base_entries(state, folder / "state")
+    before = os.environ.get("DMHELPERS_HOME")
+    os.environ["DMHELPERS_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["DMHELPERS_HOME"]
+    else:
+        os.environ["DMHELPERS_HOME"] = before
+    _copy_base_entries(folder / "state", state)
+
+
+def _copy_base_entries(source: Path, destination: Path) -> None:
+    for entry in source.glob("ledger/*/base/*"):
+        copy = destination / entry.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.touch()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Write a project folder: `project({"Dockerfile": "FROM scratch", …}, name="demo")` returns its path.
+
+    Text is dedented and loses the line break that a triple-quoted string begins with; bytes are written as they are.
+    """
+
+    def write(files: Mapping[str, str | bytes], *, name: str = "demo") -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in files.items():
+            raw = content if isinstance(content, bytes) else textwrap.dedent(content).lstrip("\n").encode()
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(raw)
+        return folder
+
+    return write
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """What stands on the engine; `images` holds (ID, name) pairs, with ``""`` for an image without a name."""
+
+    containers: frozenset[str]
+    images: frozenset[tuple[str, str]]
+    volumes: frozenset[str]
+    networks: frozenset[str]
+
+    def without(self, other: EngineState) -> dict[str, list[Any]]:
+        """Return what stands here and not there, by kind; only the kinds that differ."""
+        here, there = asdict(self), asdict(other)
+        return {kind: sorted(here[kind] - there[kind]) for kind in here if here[kind] - there[kind]}
+
+
+def engine_state() -> EngineState:
+    """Return what stands on the engine now, base images of the course left out."""
+    from dmhelpers.engine import ledger
+    from dmhelpers.engine.client import api
+    from dmhelpers.engine.info import engine_info
+    from dmhelpers.engine.labels import BASE_NAME
+
+    client = api()
+    bases = ledger.recorded(engine_info().engine_id, "base")
+    images = set()
+    for one in client.images(all=True):
+        stands_in_for = (one.get("Labels") or {}).get(BASE_NAME)
+        for name in one.get("RepoTags") or [""]:
+            if one["Id"] not in bases and not (name and name == stands_in_for):
+                images.add((one["Id"], "" if name == "<none>:<none>" else name))
+    return EngineState(
+        containers=frozenset(one["Id"] for one in client.containers(all=True)),
+        images=frozenset(images),
+        volumes=frozenset(one["Name"] for one in client.volumes().get("Volumes") or ()),
+        networks=frozenset(one["Id"] for one in client.networks()),
+    )
+
+
+@pytest.fixture
+def unchanged_engine() -> Iterator[EngineState]:
+    """Hold that, after the test and `dm.cleanup()`, the engine is as it was; base images may have been prepared."""
+    from dmhelpers.engine.cleanup import cleanup
+
+    before = engine_state()
+    yield before
+    cleanup()
+    after = engine_state()
+    deadline = time.monotonic() + 3
+    while after != before and time.monotonic() < deadline:  # a container of somebody else that is just ending
+        time.sleep(0.2)
+        after = engine_state()
+    if os.environ.get(SHARED) == "1":
+        _hold_ledger_is_empty()
+        return
+    assert after.without(before) == {}, "left behind"
+    assert before.without(after) == {}, "removed, though it was there before"
+
+
+def _hold_ledger_is_empty() -> None:
+    from dmhelpers.engine import ledger
+    from dmhelpers.engine.info import engine_info
+
+    engine_id = engine_info().engine_id
+    for kind in ("image", "container", "volume", "network"):
+        assert ledger.recorded(engine_id, kind) == frozenset(), f"left in the ledger: {kind}"
