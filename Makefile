@@ -1,0 +1,51 @@
+# `make` or `make help` lists the targets. Each does the set-up that it needs by itself.
+# TESTS="tests/engine -k probe" make test: some tests only.
+
+PY := .venv/bin/python
+DMHELPERS := .venv/bin/dmhelpers
+TESTS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup engine bases measure test check format bench lock cleanup clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: ## Make the Python environment in .venv with everything the course needs.
+	@sh scripts/setup.sh
+
+engine: setup ## Use the Docker Engine that is there; else, as root on Debian or Ubuntu, install and start one.
+	@$(DMHELPERS) engine up
+
+bases: engine ## Pull the base images, or assemble stand-ins where no registry answers.
+	@$(DMHELPERS) bases prepare
+
+measure: bases ## Build, run, tabulate and plot the exercise's images; results go to build/measure/.
+	@$(DMHELPERS) measure
+
+test: bases ## Run every test, on both image stores where the course started the engine.
+	@$(PY) scripts/run_tests.py $(TESTS)
+
+check: setup ## Check style, formatting and types, notebooks too.
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+
+format: setup ## Format the code and mend what the linter can mend by itself.
+	@.venv/bin/ruff check --fix-only --quiet
+	@.venv/bin/ruff format
+
+bench: bases ## Run the benchmarks; tables of ratios go to the screen and to build/bench/.
+	@for file in benchmarks/bench_*.py; do echo "$$file"; $(PY) "$$file" || exit 1; done
+
+lock: setup ## Choose the versions in constraints.txt anew.
+	@$(PY) -m pip install --quiet uv
+	@.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras \
+		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file constraints.txt
+
+cleanup: setup ## Remove from the engine what the course made there, except the base images, and nothing else.
+	@$(DMHELPERS) cleanup
+
+clean: ## Remove what was made in this folder: .venv, build and the caches; your workspace stays.
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	@find . -name __pycache__ -type d -not -path './workspace/*' -prune -exec rm -rf {} +

@@ -1,0 +1,76 @@
+"""Run the tests, on each image store where the engine is the course's own to restart.
+
+The whole suite runs on the engine as it is. If the course started that engine, the tests marked
+`engine` run once more on the other image store, and the engine goes back to the first one.
+"""
+# ruff: noqa: T201  a command prints
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from dmhelpers.engine import embedded
+from dmhelpers.errors import DmHelpersError
+
+CLOSING_LINES = Path("build/test/closing.txt")
+
+
+def main(arguments: list[str]) -> int:
+    """Run pytest with the arguments given, once or on both image stores; return the worst exit code."""
+    closing: list[str] = []
+    status = embedded.status()
+    code = run_pytest(f"{status.store or 'no'} image store", arguments, closing)
+    if code == 0 and status.ours:
+        code = on_the_other_store(status.store, arguments, closing)
+    elif status.reachable:
+        print("This engine is not the course's to restart: the other image store was not tested.", flush=True)
+    CLOSING_LINES.parent.mkdir(parents=True, exist_ok=True)
+    CLOSING_LINES.write_text("\n".join(closing) + "\n", encoding="utf-8")
+    return code
+
+
+def on_the_other_store(store: str, arguments: list[str], closing: list[str]) -> int:
+    """Restart the engine with the other image store, run the tests that need an engine, and go back."""
+    other: embedded.StoreChoice = "overlay2" if store == "containerd" else "containerd"
+    back: embedded.StoreChoice = "containerd" if store == "containerd" else "overlay2"
+    try:
+        embedded.up(image_store=other, progress=say)
+        dmhelpers("bases", "prepare")
+        return run_pytest(f"{other} image store", ["-m", "engine and not private_engine", *arguments], closing)
+    finally:
+        embedded.up(image_store=back, progress=say)
+
+
+def run_pytest(title: str, arguments: list[str], closing: list[str]) -> int:
+    """Run pytest, pass on what it prints as it comes, and keep its closing line."""
+    print(f"Tests on the {title}", flush=True)
+    command = [sys.executable, "-m", "pytest", "--color=no", *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    last = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace", env=environment) as process:
+        for line in process.stdout or ():
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            last = line.strip() or last
+    closing.append(last)
+    return process.returncode
+
+
+def dmhelpers(*arguments: str) -> None:
+    """Run a command of the course in a process of its own, whose memory of the engine is fresh."""
+    subprocess.run([sys.executable, "-m", "dmhelpers", *arguments], check=True)
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except DmHelpersError as error:
+        sys.exit(str(error))
