@@ -13,13 +13,14 @@ _IDS_A_REQUEST = 100
 
 @dataclass(frozen=True, slots=True)
 class CacheRecord:
-    """One record of the build cache; `created` is the engine's own RFC 3339 time."""
+    """One record of the build cache; `created` is the engine's own RFC 3339 time, `shared`: an image holds it too."""
 
     record_id: str
     description: str
     kind: str
     created: str
     size_bytes: int
+    shared: bool = False
 
 
 def cache_records() -> tuple[CacheRecord, ...]:
@@ -27,7 +28,14 @@ def cache_records() -> tuple[CacheRecord, ...]:
     # docker-py's df() cannot ask for the build cache alone, and counting every volume is slow.
     answer = get_json("/system/df", {"type": "build-cache"})
     return tuple(
-        CacheRecord(raw["ID"], raw.get("Description", ""), raw.get("Type", ""), raw["CreatedAt"], raw.get("Size", 0))
+        CacheRecord(
+            raw["ID"],
+            raw.get("Description", ""),
+            raw.get("Type", ""),
+            raw["CreatedAt"],
+            raw.get("Size", 0),
+            bool(raw.get("Shared")),
+        )
         for raw in answer.get("BuildCache") or ()
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dmhelpers.engine import ledger
 from dmhelpers.engine.build_cache import cache_records, remove_cache_records
-from dmhelpers.engine.client import api, engine_answers
+from dmhelpers.engine.client import api, engine_answers, get_json
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE
 from dmhelpers.errors import EngineError
@@ -55,17 +55,24 @@ def cleanup() -> Cleaned:
         EngineUnavailable: No engine answers.
     """
     engine_id = engine_info().engine_id
+    used_before = _used_bytes()
     containers = _remove_containers(engine_id)
     volumes = _remove_volumes(engine_id)
     networks = _remove_networks(engine_id)
-    images, image_bytes, kept = _remove_images(engine_id)
+    images, kept = _remove_images(engine_id)
     recorded = ledger.recorded(engine_id, "cache")
     present = {one.record_id for one in cache_records()}
     ours = recorded & present
-    cache_bytes = remove_cache_records(ours) if ours else 0
+    remove_cache_records(ours)
     left = {one.record_id for one in cache_records()} if ours else set()
     ledger.forget(engine_id, "cache", recorded - left)
-    return Cleaned(containers, images, volumes, networks, len(ours - left), image_bytes + cache_bytes, kept)
+    return Cleaned(containers, images, volumes, networks, len(ours - left), max(0, used_before - _used_bytes()), kept)
+
+
+def _used_bytes() -> int:
+    """Return the bytes of image layers and of build cache that no image shares, as `docker system df` counts them."""
+    layers = int(get_json("/system/df", {"type": "image"}).get("LayersSize") or 0)
+    return layers + sum(one.size_bytes for one in cache_records() if not one.shared)
 
 
 def _remove_containers(engine_id: str) -> tuple[str, ...]:
@@ -102,7 +109,7 @@ def _remove_networks(engine_id: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _remove_images(engine_id: str) -> tuple[tuple[str, ...], int, tuple[str, ...]]:
+def _remove_images(engine_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     client, known = api(), ledger.recorded(engine_id, "image")
     bases = ledger.recorded(engine_id, "base")
     with engine_answers():
@@ -111,7 +118,6 @@ def _remove_images(engine_id: str) -> tuple[tuple[str, ...], int, tuple[str, ...
     ours.sort(key=lambda one: one["Created"], reverse=True)
     gone: list[str] = []
     kept: list[str] = []
-    freed = 0
     for one in ours:
         name = next(iter(one.get("RepoTags") or ()), one["Id"])
         try:
@@ -121,10 +127,9 @@ def _remove_images(engine_id: str) -> tuple[tuple[str, ...], int, tuple[str, ...
             kept.append(f"{name}: {error.message}")
             continue
         gone.append(name)
-        freed += int(one.get("Size") or 0)
         ledger.forget(engine_id, "image", [one["Id"]])
     ledger.forget(engine_id, "image", known - {one["Id"] for one in listed})
-    return tuple(gone), freed, tuple(kept)
+    return tuple(gone), tuple(kept)
 
 
 def suppress_gone() -> suppress:

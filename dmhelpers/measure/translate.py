@@ -174,6 +174,8 @@ def _run_hint(failure: _Failure) -> str:
         return "127 means that the command does not exist in this stage: install it above, or mend its name."
     if failure.exit_code == 137:
         return "137 means that it was killed, most often for lack of memory: give the engine more."
+    if not printed.strip():
+        return "The command printed nothing. Try it by hand: build with target= the stage before it, then dm.run(…)."
     return "Read the lines above: they are the command's own. The whole output is in the error's .log."
 
 
