@@ -8,10 +8,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from dmhelpers.engine import ledger
 from dmhelpers.engine.bases.archive import ImageArchive, make_archive, stream, write_layer
-from dmhelpers.engine.bases.certificates import host_bundle
+from dmhelpers.engine.bases.certificates import CA_KEY, bundle_digest, host_bundle
 from dmhelpers.engine.bases.debian import debian_files, version_of
 from dmhelpers.engine.bases.recipe import DebianPackage, LayerRecipe, Recipe, Wheel, applets
 from dmhelpers.engine.bases.tree import (
@@ -56,8 +57,9 @@ def assemble(recipe: Recipe, *, progress: Callable[[str], None]) -> str:
         archive = build_archive(recipe, work, progress=progress)
         progress(f"Loading the stand-in for {recipe.name} ({docker_size(archive.size_bytes)}) into the engine")
         _load(archive)
+    engine: Any = api()
     with engine_answers():
-        image_id = str(api().inspect_image(recipe.name)["Id"])
+        image_id = str(engine.inspect_image(recipe.name)["Id"])
     ledger.record(engine_info().engine_id, "base", [image_id])
     return image_id
 
@@ -74,7 +76,8 @@ def build_archive(recipe: Recipe, work: Path, *, progress: Callable[[str], None]
     packages = {key: one for key, one in recipe.sources.items() if isinstance(one, DebianPackage)}
     wheel_files = {key: wheel_file(one, progress=progress) for key, one in wheels.items()}
     fetched = debian_files(tuple(packages.values()), recipe.architecture, work=work, progress=progress)
-    progress(f"Assembling the stand-in for {recipe.name} from {', '.join(one.package for one in recipe.sources.values())}")
+    names = ", ".join(one.package for one in recipe.sources.values())
+    progress(f"Assembling the stand-in for {recipe.name} from {names}")
     with ExitStack() as stack:
         trees = {key: read_wheel(stack.enter_context(zipfile.ZipFile(file))) for key, file in wheel_files.items()}
         trees |= {key: read_debian(_unpack(fetched[one.package])) for key, one in packages.items()}
@@ -84,7 +87,13 @@ def build_archive(recipe: Recipe, work: Path, *, progress: Callable[[str], None]
         )
     versions = [f"{one.package} {one.version}" for one in wheels.values()]
     versions += [f"{one.package} {version_of(fetched[one.package])}" for one in packages.values()]
-    labels = {**COURSE_LABELS, BASE_NAME: recipe.name, BASE_ORIGIN: "assembled", MADE_FROM: ", ".join(versions)}
+    labels = {
+        **COURSE_LABELS,
+        BASE_NAME: recipe.name,
+        BASE_ORIGIN: "assembled",
+        MADE_FROM: ", ".join(versions),
+        CA_KEY: bundle_digest(),
+    }
     return make_archive(recipe, layers, labels)
 
 
@@ -111,8 +120,9 @@ def _unpack(file: Path) -> bytes:
 
 
 def _load(archive: ImageArchive) -> None:
+    engine: Any = api()
     with engine_answers():
-        for event in api().load_image(stream(archive), quiet=False):
+        for event in engine.load_image(stream(archive), quiet=False):
             if "error" in event:
                 raise BaseImageError(
                     f"The engine did not take the stand-in for {archive.name}: {event['error']}",

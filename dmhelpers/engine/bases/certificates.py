@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+CA_KEY = "io.dmhelpers.ca"
+"""On a base image with this machine's CA bundle: its digest; on a variant of another base a key of both."""
 
 _VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
 _PLACES = (
@@ -31,6 +35,11 @@ def host_bundle() -> bytes:
     if not found:
         found.update(dict.fromkeys(_certificates(_certifi())))
     return b"".join(one + b"\n" for one in found)
+
+
+def bundle_digest() -> str:
+    """Return the digest of this machine's CA bundle."""
+    return hashlib.sha256(host_bundle()).hexdigest()
 
 
 def has_private_certificates() -> bool:

@@ -180,9 +180,7 @@ class PrivateApt:
 
 
 def _machine_settings() -> list[str]:
-    done = subprocess.run(
-        ["apt-config", "dump"], capture_output=True, text=True, timeout=_QUERY_LIMIT_S, check=False
-    )
+    done = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, timeout=_QUERY_LIMIT_S, check=False)
     return done.stdout.splitlines()
 
 

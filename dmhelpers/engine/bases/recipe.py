@@ -119,7 +119,9 @@ def recipe(name: str, architecture: str) -> Recipe:
     """
     raw = _raw_recipes().get(name)
     if raw is None:
-        raise BaseImageError(f"The course has no recipe for the base image {name!r}.", hint=near_matches(name, known()))
+        raise BaseImageError(
+            f"The course has no recipe for the base image {name!r}.", hint=near_matches(name, known())
+        )
     if architecture not in ARCHITECTURES:
         raise BaseImageError(
             f"The recipe for {name} has no part for the architecture {architecture}.",
@@ -168,14 +170,16 @@ def _recipe(raw: Mapping[str, Any], architecture: str) -> Recipe:
         cmd=tuple(config["cmd"]),
         working_dir=config.get("working_dir", ""),
         sources={
-            key: _source(source, architecture) for key, source in raw["sources"].items() if _is_for(source, architecture)
+            key: _source(source, architecture)
+            for key, source in raw["sources"].items()
+            if _is_for(source, architecture)
         },
         layers=tuple(_layer(layer, architecture) for layer in raw["layers"]),
     )
 
 
 def _is_for(entry: Mapping[str, Any], architecture: str) -> bool:
-    return entry.get("only", architecture) == architecture
+    return bool(entry.get("only", architecture) == architecture)
 
 
 def _source(raw: Mapping[str, Any], architecture: str) -> Wheel | DebianPackage:

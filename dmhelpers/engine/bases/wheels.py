@@ -70,7 +70,7 @@ def _pip() -> tuple[str, ...]:
         return (on_path,)
     raise BaseImageError(
         "This Python has no pip, which downloads what a stand-in base image is made of.",
-        hint=f"Install it: {sys.executable} -m ensurepip  (Debian: sudo apt-get install python3-pip; uv: uv pip install pip)",
+        hint=f"Install it: {sys.executable} -m ensurepip  (Debian: sudo apt-get install python3-pip)",
     )
 
 
