@@ -30,8 +30,10 @@ _DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, KeyError, I
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One entry of a layer; `path` is absolute, `size_bytes` is 0 for all but files.
+    """One entry of a layer; `path` is absolute.
 
+    `size_bytes` is that of `ls -l`, which the engine adds up too: a file's content, the length of the path that a
+    symlink holds, and 0 for a directory and for a hard link, whose first name carries the bytes.
     `layer` counts from 0, oldest first. `head` holds an executable's first four bytes; `content` the whole
     of a file that was asked for by name, else None.
     """
@@ -143,7 +145,8 @@ def _entry(inner: tarfile.TarFile, member: tarfile.TarInfo, path: str, patterns:
     if member.islnk():
         return FileEntry(path, 0, "hard link", link_target=_absolute(member.linkname))
     if member.issym():
-        return FileEntry(path, 0, "symlink", link_target=member.linkname)
+        length = len(member.linkname.encode("utf-8", "surrogateescape"))
+        return FileEntry(path, length, "symlink", link_target=member.linkname)
     if not member.isfile():
         return FileEntry(path, 0, "directory" if member.isdir() else "other")
     wanted = any(fnmatchcase(path, pattern) for pattern in patterns)

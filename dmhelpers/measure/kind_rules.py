@@ -53,7 +53,7 @@ def kinds_of(saved: SavedImage, *, base_layers: int = 0) -> tuple[KindBytes, ...
         total = totals.setdefault(_kind(entry, entry.layer < base_layers, is_dev), [0, 0])
         total[0] += entry.size_bytes
         total[1] += entry.type in {"file", "hard link"}
-    return largest_first(KindBytes(kind, *total) for kind, total in totals.items() if total[1])
+    return largest_first(KindBytes(kind, *total) for kind, total in totals.items() if any(total))
 
 
 def _kind(entry: FileEntry, in_base: bool, is_dev: Callable[[str], bool]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from dmhelpers.errors import InputError
@@ -43,8 +44,8 @@ def plot_layers(*histories: ImageHistory, ax: Axes | None = None, base_origin: s
 
     Returns:
         The axes. A segment carries its instruction and size where they fit; what does not fit inside is
-        written above the stack. Layers below 1 % of the largest image are one segment that says how many
-        they are. Sizes are in decimal units, as Docker prints them.
+        written above the stack. The base image's layers are one segment (each its own where no layer has a
+        stage), and so are layers below 1 % of the largest image. Sizes are in decimal units, as Docker prints them.
 
     Raises:
         InputError: No history was given.
@@ -52,7 +53,7 @@ def plot_layers(*histories: ImageHistory, ax: Axes | None = None, base_origin: s
     if not histories:
         raise InputError("There is no image to draw.", hint='Name at least one: dm.plot_layers("my-api:latest")')
     tallest = max(history.size_bytes for history in histories)
-    stacks = [_segments(history, tallest) for history in histories]
+    stacks = _stacks(histories)
     ax = theme.open_axes(ax, width_in=max(theme.WIDTH_IN, 1.0 + 1.3 * len(histories)))
     spare = max(0.0, 0.75 - 0.25 * len(stacks))
     ax.set_xlim(-0.5 - spare, len(stacks) - 0.5 + spare)
@@ -67,36 +68,41 @@ def plot_layers(*histories: ImageHistory, ax: Axes | None = None, base_origin: s
 
 def alt_text(*histories: ImageHistory) -> str:
     """Return what `plot_layers` shows, in a sentence an image, for people who cannot see it."""
-    tallest = max((history.size_bytes for history in histories), default=0)
     said = []
-    for history in histories:
-        parts = [
-            f"{segment.text} {docker_size(segment.size_bytes)} ({_stage_label(segment.stage)})".replace(" ()", "")
-            for segment in _segments(history, tallest)
-        ]
+    for history, stack in zip(histories, _stacks(histories), strict=True):
+        parts = [f"{segment.text} {docker_size(segment.size_bytes)}{_aside(segment)}" for segment in stack]
         said.append(f"{history.image}, {docker_size(history.size_bytes)}: {', '.join(parts) or 'no layers'}.")
     return "Stacked bars of image layers, oldest first. " + " ".join(said)
 
 
-def _segments(history: ImageHistory, tallest: int) -> list[_Segment]:
+def _stacks(histories: Sequence[ImageHistory]) -> list[list[_Segment]]:
+    """Return a stack an image; the base's layers are one segment where there are stages to look at instead."""
+    tallest = max((history.size_bytes for history in histories), default=0)
+    staged = any(layer.stage is not None for history in histories for layer in history.layers)
+    return [_segments(history, _SMALL_SHARE * tallest, one_base=staged) for history in histories]
+
+
+def _segments(history: ImageHistory, limit_bytes: float, *, one_base: bool) -> list[_Segment]:
     """Return a stack from the bottom up: the layers from the oldest on, the small ones together on top."""
     layers = [layer for layer in reversed(history.layers) if layer.size_bytes > 0]
-    small = [layer for layer in layers if layer.size_bytes < _SMALL_SHARE * tallest]
+    base = [layer for layer in layers if layer.stage is None] if one_base else []
+    parts: list[tuple[str | None, str, int]] = []
+    if base:
+        number = f"base image, {len(base)} layers" if len(base) > 1 else "base image"
+        parts.append((None, number, sum(layer.size_bytes for layer in base)))
+    own = [layer for layer in layers if layer not in base]
+    small = [layer for layer in own if layer.size_bytes < limit_bytes]
     if len(small) < 2:
         small = []
-    parts = [
+    parts += [
         (layer.stage, lettering.short_instruction(layer.created_by), layer.size_bytes)
-        for layer in layers
+        for layer in own
         if layer not in small
     ]
     if small:
         parts.append((_SMALL_STAGE, f"{len(small)} small layers", sum(layer.size_bytes for layer in small)))
-    bottom = 0
-    segments = []
-    for stage, text, size_bytes in parts:
-        segments.append(_Segment(stage, text, size_bytes, bottom))
-        bottom += size_bytes
-    return segments
+    bottoms = accumulate((size_bytes for _, _, size_bytes in parts), initial=0)
+    return [_Segment(*part, bottom) for part, bottom in zip(parts, bottoms, strict=False)]
 
 
 def _stage_label(stage: str | None) -> str:
@@ -104,6 +110,10 @@ def _stage_label(stage: str | None) -> str:
     if stage is None:
         return "base image"
     return stage if stage == _SMALL_STAGE or stage.startswith("stage-") else f"stage {stage}"
+
+
+def _aside(segment: _Segment) -> str:
+    return "" if segment.stage in {None, _SMALL_STAGE} else f" ({_stage_label(segment.stage)})"
 
 
 def _colours(stacks: list[list[_Segment]]) -> dict[str | None, str]:

@@ -171,7 +171,7 @@ def short_instruction(created_by: str) -> str:
     """Return a history row's instruction as the Dockerfile has it: no shell prefix, no `# buildkit`."""
     text = created_by.removesuffix("# buildkit").strip()
     text = re.sub(r"^/bin/sh -c #\(nop\)\s*", "", text)
-    text = re.sub(r"^(RUN )?(\|\d+ (\S+=\S* )*)?/bin/sh -c ", "RUN ", text)
+    text = re.sub(r"^(RUN )?(\|\d+ .*?)?/bin/sh -c ", "RUN ", text)
     text = re.sub(r"\b(file|dir):[0-9a-f]{12,} in ", "", text)
     return re.sub(r"\s+", " ", text)
 

@@ -43,7 +43,7 @@ SAVED_DPI = 150
 
 _LEGEND_COLUMNS = 5
 _LEGEND_ROW_PT = 20
-STAND_IN_NOTE = "The base image is a stand-in assembled from packages: the original's size differs a little."
+STAND_IN_NOTE = "The base image is a stand-in made from packages; the original's size differs."
 
 _FIXED_STAGES = {
     "base": "#56B4E9",
