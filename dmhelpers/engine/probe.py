@@ -58,7 +58,18 @@ def probe(*, time_limit_s: float = 8.0) -> Probed:
         architecture = client.version()["Arch"]
         engine_id = client.info()["ID"]
     with _image(engine_id, architecture) as tag:
-        output = _run(engine_id, tag, time_limit_s)
+        return read_output(_run(engine_id, tag, time_limit_s))
+
+
+def read_output(output: bytes) -> Probed:
+    """Return what the test program told.
+
+    Args:
+        output: All that it printed: its line, then the C structure that Linux fills in for `statfs`.
+
+    Raises:
+        EngineError: It printed something else.
+    """
     line, _, numbers = output.partition(b"\n")
     if line + b"\n" != _LINE or len(numbers) != _STATFS_BYTES:
         raise EngineError(

@@ -76,7 +76,7 @@ def ensure_installed(say: Progress, *, engine: bool = True) -> tuple[str, ...]:
     _apt("update", *_APT_OPTIONS, timeout_s=300)
     fresh = _only_additions(packages)
     say(f"Installing {len(fresh)} packages: {', '.join(fresh)}")
-    with _no_daemon_by_itself():
+    with no_daemon_by_itself():
         _apt("install", *_APT_OPTIONS, *_KEEP_NO_ARCHIVES, "--no-install-recommends", *packages, timeout_s=900)
     forget_clients()
     return fresh
@@ -132,7 +132,7 @@ def _for_app_armor() -> tuple[str, ...]:
 
 
 @contextmanager
-def _no_daemon_by_itself(policy: Path = _POLICY) -> Iterator[None]:
+def no_daemon_by_itself(policy: Path = _POLICY) -> Iterator[None]:
     """Keep packages from starting their daemons inside the block; a policy of the machine's own stays."""
     ours = not policy.exists() or _POLICY_MARK in policy.read_text(encoding="utf-8", errors="replace")
     if ours:

@@ -1,0 +1,55 @@
+"""`up` uses the engine that is there, `down` stops only what the course started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dmhelpers.engine import client, embedded
+from dmhelpers.engine.info import engine_info
+from dmhelpers.errors import EngineError, EngineUnavailable
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a state folder of its own, in which no engine is the course's."""
+    monkeypatch.setenv("DMHELPERS_HOME", str(tmp_path))
+
+
+@pytest.mark.engine
+def test_engine_that_is_there_is_used_as_it_is() -> None:
+    """`up` starts and installs nothing where an engine answers, and says that it is not the course's."""
+    before = engine_info().engine_id
+    status = embedded.up()
+    assert (status.reachable, status.ours, status.started, status.installed) == (True, False, False, ())
+    assert engine_info().engine_id == before
+    assert "not the course's" in str(status)
+
+
+@pytest.mark.engine
+def test_down_leaves_an_engine_that_the_course_did_not_start() -> None:
+    """`down` stops nothing where the course started nothing, and the engine still answers."""
+    stopped = embedded.down()
+    assert not stopped
+    assert "nothing was stopped" in str(stopped)
+    client.forget_clients()
+    assert client.api().ping()
+
+
+@pytest.mark.engine
+def test_store_of_a_foreign_engine_is_not_changed() -> None:
+    """Asking for the other image store on somebody else's engine is an error with a cure, not a restart."""
+    other = "overlay2" if engine_info().store == "containerd" else "containerd"
+    with pytest.raises(EngineError, match=r"did not start it[\s\S]*containerd-snapshotter"):
+        embedded.up(image_store=other)
+
+
+def test_engine_elsewhere_is_not_replaced_by_one_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where DOCKER_HOST names an engine that is away, none is started here: the hint says how to use a local one."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    with pytest.raises(EngineUnavailable, match="unset DOCKER_HOST"):
+        embedded.up()
+    status = embedded.status()
+    assert not status.reachable
+    assert "unset DOCKER_HOST" in str(status)
