@@ -1,0 +1,185 @@
+"""What the benchmarks share: interleaved rounds, medians of ratios, and the command around them.
+
+A ratio is subject / peer within one round; the median over the rounds is reported. Both ran a moment
+apart, so a busy machine slows both, and the ratio holds where seconds would not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.results import EngineFacts, Row, engine_facts, report, table, write
+from dmhelpers.errors import DmHelpersError
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One way to do the job.
+
+    `settle` runs after each timed run, untimed. `requests` is how many requests to the engine one run
+    makes, where that was counted. A run that ends with one of `disturbed_by`, because somebody else
+    changed the engine in the middle of it, is run and timed again.
+    """
+
+    name: str
+    run: Callable[[], object]
+    settle: Callable[[], object] | None = None
+    requests: int | None = None
+    disturbed_by: tuple[type[Exception], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the subject should reach against one peer: `of` is at most `at_most`, told as `text`."""
+
+    text: str
+    at_most: float
+    of: Literal["ratio", "difference_s"] = "ratio"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asked for; `quick` leaves out what takes longest."""
+
+    rounds: int
+    quick: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One benchmark: its name is that of its module and of its file under build/bench."""
+
+    name: str
+    title: str
+    measure: Callable[[Options], list[Row]]
+    rounds: int
+    quick_rounds: int
+    notes: Sequence[str] = field(default=())
+
+
+def compare(
+    case: str,
+    subject: Contender,
+    peers: Sequence[Contender],
+    *,
+    rounds: int,
+    targets: Mapping[str, Target] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Row]:
+    """Run the subject and its peers in turn, each once a round after a run to warm up, and return a row a peer.
+
+    The order moves on by one each round, so that nobody always runs after the same one.
+
+    Args:
+        case: What is being done, for the table.
+        subject: What the project offers.
+        peers: What it is measured against.
+        rounds: How many pairs each ratio is the median of.
+        targets: What the subject should reach, by the peer's name.
+        clock: Returns seconds.
+    """
+    contenders = [subject, *peers]
+    for one in contenders:
+        _timed(one, clock)
+    times: dict[str, list[float]] = {one.name: [] for one in contenders}
+    for number in range(rounds):
+        start = number % len(contenders)
+        for one in [*contenders[start:], *contenders[:start]]:
+            times[one.name].append(_timed(one, clock))
+    return [_row(case, subject, peer, times, (targets or {}).get(peer.name)) for peer in peers]
+
+
+def _timed(contender: Contender, clock: Callable[[], float]) -> float:
+    while True:
+        begun = clock()
+        try:
+            contender.run()
+        except contender.disturbed_by:
+            continue
+        duration_s = clock() - begun
+        if contender.settle is not None:
+            contender.settle()
+        return duration_s
+
+
+def _row(
+    case: str, subject: Contender, peer: Contender, times: Mapping[str, Sequence[float]], target: Target | None
+) -> Row:
+    pairs = list(zip(times[subject.name], times[peer.name], strict=True))
+    ratio = statistics.median(one / other for one, other in pairs)
+    difference_s = statistics.median(one - other for one, other in pairs)
+    reached = {"ratio": ratio, "difference_s": difference_s}
+    return Row(
+        case=case,
+        subject=subject.name,
+        median_s=statistics.median(times[subject.name]),
+        peer=peer.name,
+        peer_median_s=statistics.median(times[peer.name]),
+        ratio=ratio,
+        difference_s=difference_s,
+        rounds=len(pairs),
+        requests=subject.requests,
+        peer_requests=peer.requests,
+        target=target.text if target else None,
+        met=reached[target.of] <= target.at_most if target else None,
+    )
+
+
+def main(benchmark: Benchmark, argv: Sequence[str] | None = None) -> int:
+    """Run one benchmark as a command: measure, print the table, write the file.
+
+    Args:
+        benchmark: What to measure.
+        argv: The command line; this process's own for None.
+
+    Returns:
+        0 whenever it measured, whatever the figures; 1 after an explained error, 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{benchmark.name}", description=benchmark.title)
+    parser.add_argument("--rounds", type=_positive, help=f"pairs to measure (default: {benchmark.rounds})")
+    parser.add_argument("--quick", action="store_true", help="leave out what takes longest, with fewer rounds")
+    arguments = parser.parse_args(argv)
+    rounds = arguments.rounds or (benchmark.quick_rounds if arguments.quick else benchmark.rounds)
+    # An ended benchmark must remove what it made, as an interrupted one does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        rows = benchmark.measure(Options(rounds, arguments.quick))
+        engine = engine_facts()
+    except DmHelpersError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: stopped; nothing was written.", file=sys.stderr)
+        return 130
+    path = write(benchmark.name, report(rows, rounds=rounds, engine=engine, notes=benchmark.notes))
+    _print(benchmark, rows, engine, path)
+    return 0
+
+
+def _print(benchmark: Benchmark, rows: Sequence[Row], engine: EngineFacts | None, path: Path) -> None:
+    print(f"{benchmark.title}\n")
+    if engine:
+        print(
+            f"Docker Engine {engine['version']}, buildx {engine['buildx']}, {engine['store']} image store, "
+            f"{engine['platform']}; Python {platform.python_version()}"
+        )
+    print("Medians; a ratio is subject / peer, the median over interleaved pairs.\n")
+    print(table(rows))
+    print("".join(f"\n{note}" for note in benchmark.notes))
+    print(f"Written: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number
