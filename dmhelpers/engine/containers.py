@@ -66,7 +66,7 @@ def run(
     """
     if time_limit_s <= 0:
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
-    arguments = shlex.split(command) if isinstance(command, str) else list(command) if command else None
+    arguments = _arguments(command)
     settings: dict[str, Any] = {"network_mode": None if network else "none"}
     begun = time.monotonic()
     with _container(image, arguments, environment, settings) as container_id:
@@ -82,6 +82,7 @@ def serve(
     *,
     port: int,
     path: str = "/",
+    command: str | Sequence[str] | None = None,
     ready_within_s: float = 30.0,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Serving]:
@@ -91,6 +92,7 @@ def serve(
         image: The image's name or ID.
         port: The port that it listens on inside.
         path: The path to ask for until it answers.
+        command: What to run, as a list or as one string split like a shell would; the image's own for None.
         ready_within_s: Seconds to wait for its first answer.
         environment: Environment variables for it.
 
@@ -102,11 +104,17 @@ def serve(
         TimeLimitReached: It did not answer in time; the message holds its last output.
     """
     settings = {"port_bindings": {port: ("127.0.0.1",) if _is_local() else None}}
-    with _container(image, None, environment, settings, ports=[port]) as container_id:
+    with _container(image, _arguments(command), environment, settings, ports=[port]) as container_id:
         _start(container_id)
         url = f"http://{_engine_host()}:{_published(container_id, port)}"
         _wait_until_answers(container_id, url + path, ready_within_s)
         yield Serving(container_id, url)
+
+
+def _arguments(command: str | Sequence[str] | None) -> list[str] | None:
+    if command is None:
+        return None
+    return shlex.split(command) if isinstance(command, str) else list(command)
 
 
 @contextmanager

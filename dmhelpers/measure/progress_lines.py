@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from collections.abc import Callable
 
 from dmhelpers.measure.events import Event, Vertex, VertexChanged
 from dmhelpers.units import seconds
@@ -13,11 +13,11 @@ class LinePrinter:
     """A listener that prints a line a step.
 
     Args:
-        stream: Where to print; standard error if None, so that output can be piped.
+        say: Called with each line; prints on standard error if None, so that output can be piped.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+        self._say = say or _to_stderr
         self._said: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
@@ -31,8 +31,12 @@ class LinePrinter:
     def _print(self, vertex: Vertex, state: str) -> None:
         took = f" {seconds(vertex.duration_s)}" if state == "done" else ""
         name = vertex.name if len(vertex.name) <= 90 else vertex.name[:89] + "…"
-        self._stream.write(f"  {state + took:<12} {name}\n")
-        self._stream.flush()
+        self._say(f"  {state + took:<12} {name}")
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _state(vertex: Vertex) -> str:
