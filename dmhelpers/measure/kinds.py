@@ -77,8 +77,9 @@ def reduction(before: str, after: str, *, base: str | None = None) -> Reduction:
 
     Returns:
         The drop by kind. Two kinds make the sum exact: "overwritten or deleted" is what lower layers still
-        hold although later ones cover it, and "image store's rounding" is the difference between the
-        history's bytes and the files' (0 on overlay2).
+        hold although later ones cover it, and "image store's rounding" is what the history's bytes differ by
+        from the files'. On overlay2 that is a few bytes, for it counts the length of symlinks in pulled
+        and loaded layers but not in built ones; containerd's store counts directories and whole blocks too.
 
     Raises:
         ImageNotFound: The engine has no such image.

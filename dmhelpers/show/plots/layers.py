@@ -88,8 +88,7 @@ def _segments(history: ImageHistory, limit_bytes: float, *, one_base: bool) -> l
     base = [layer for layer in layers if layer.stage is None] if one_base else []
     parts: list[tuple[str | None, str, int]] = []
     if base:
-        number = f"base image, {len(base)} layers" if len(base) > 1 else "base image"
-        parts.append((None, number, sum(layer.size_bytes for layer in base)))
+        parts.append((None, "base image", sum(layer.size_bytes for layer in base)))
     own = [layer for layer in layers if layer not in base]
     small = [layer for layer in own if layer.size_bytes < limit_bytes]
     if len(small) < 2:
@@ -228,6 +227,8 @@ def _fitted(ax: Axes, segment: _Segment, limit_px: float, lines: int) -> str:
     if lettering.width_px(ax, one_line) <= limit_px:
         return one_line
     if lines == 1:
+        if segment.stage == _SMALL_STAGE:
+            text = text.removesuffix(" layers")
         start = lettering.fit(ax, text, limit_px - lettering.width_px(ax, f"  {size}"))
         return f"{start}  {size}" if start else size
     rows = lettering.wrap(ax, text, limit_px)

@@ -152,6 +152,7 @@ def set_heading(ax: Axes, title: str, handles: Sequence[Artist] | None = None) -
     """
     entries = list(ax.get_legend_handles_labels()[0] if handles is None else handles)
     rows = -(-len(entries) // _LEGEND_COLUMNS)
+    columns = -(-len(entries) // max(rows, 1))
     font = {"family": "DejaVu Sans", "size": TEXT_PT}
     ax.legend(
         handles=entries,
@@ -159,7 +160,7 @@ def set_heading(ax: Axes, title: str, handles: Sequence[Artist] | None = None) -
         bbox_to_anchor=(0, 1),
         borderaxespad=0.4,
         borderpad=0,
-        ncols=_LEGEND_COLUMNS,
+        ncols=max(columns, 1),
         frameon=False,
         prop=font,
         labelcolor=INK,
