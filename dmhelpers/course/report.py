@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -77,7 +78,7 @@ class Report:
         engine = f"Docker Engine {self.engine['version']}, buildx {self.engine['buildx']}"
         head = f"Measured on {engine}, image store {self.engine['store']}, {self.platform}, {self.created}"
         projects = dict.fromkeys(one.project for one in self.images)
-        words = [sentence for project in projects for sentence in _sentences(self._by_role(project))]
+        words = [textwrap.fill(_in_words(self._by_role(project)), width=110) for project in projects]
         written = f"Written to {', '.join(self.files)}." if self.files else ""
         end = f"{written} All of it took {seconds(self.duration_s)}.".strip()
         parts = [head, _image_table(self.images), *words, _claim_table(self.claims), *self.answers, end]
@@ -87,22 +88,22 @@ class Report:
         return {one.role: one for one in self.images if one.project == project}
 
 
-def _sentences(roles: Mapping[str, MeasuredImage]) -> list[str]:
+def _in_words(roles: Mapping[str, MeasuredImage]) -> str:
     single, runtime, base = roles["single"], roles["runtime"], roles["base"]
     less = single.size_bytes - runtime.size_bytes
-    told = [
+    told = (
         f"{runtime.project}: one stage gives {docker_size(single.size_bytes)}, two stages give "
         f"{docker_size(runtime.size_bytes)}: {docker_size(less)} or {percent(runtime.reduction_fraction)} less."
-    ]
+    )
     if 0 < runtime.added_bytes < runtime.size_bytes:
         fraction = 1 - runtime.added_bytes / single.added_bytes
-        told[0] += (
+        told += (
             f" Beyond the base image ({docker_size(base.size_bytes)}) that both start from, the application adds "
             f"{docker_size(single.added_bytes)} in one stage and {docker_size(runtime.added_bytes)} in two: "
             f"{percent(fraction)} less."
         )
     if "assembled" in (base.base_origin, single.base_origin):
-        told[0] += (
+        told += (
             f" The base {base.image} is a stand-in that was assembled from packages, because no registry answered; "
             "the official image weighs a little more."
         )
@@ -110,11 +111,11 @@ def _sentences(roles: Mapping[str, MeasuredImage]) -> list[str]:
 
 
 def _image_table(images: tuple[MeasuredImage, ...]) -> str:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         ("project", "image", "what it is", "measured here", "exercise", "beyond base", "vs. single", "base image")
     ]
     for one in images:
-        reduction = "" if one.role in ("base", "single") else percent(-one.reduction_fraction)
+        reduction = percent(-one.reduction_fraction) if one.role == "runtime" else ""
         added = "" if one.role == "base" else docker_size(one.added_bytes)
         origin = "stand-in" if one.base_origin == "assembled" else one.base_origin
         kind = _ROLES.get(one.role, one.role)
@@ -124,7 +125,7 @@ def _image_table(images: tuple[MeasuredImage, ...]) -> str:
 
 
 def _claim_table(claims: tuple[Claim, ...]) -> str:
-    rows = [("claim", "expected", "measured", "holds")]
+    rows: list[tuple[str, ...]] = [("claim", "expected", "measured", "holds")]
     rows += [(one.claim, one.expected, one.measured, "yes" if one.holds else "no") for one in claims]
     return _table(rows) if claims else ""
 

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dmhelpers.measure.events import Event, Vertex, VertexChanged
 from dmhelpers.units import seconds
 
+_BEGUN = "…"
+_ENDED = ("done", "cached", "failed")
+
 
 class LinePrinter:
     """A listener that prints a line a step.
@@ -23,10 +26,12 @@ class LinePrinter:
     def __call__(self, event: Event) -> None:
         """Print the line that this event is worth, if any."""
         if isinstance(event, VertexChanged) and not event.vertex.name.startswith("[internal]"):
-            state = _state(event.vertex)
-            if state and self._said.get(event.vertex.digest) != state:
-                self._said[event.vertex.digest] = state
-                self._print(event.vertex, state)
+            vertex = event.vertex
+            said, state = self._said.get(vertex.digest, ""), _state(vertex)
+            # A step that starts is worth a line if it may take a while; one that ended has been told.
+            if state and state != said and said not in _ENDED and (state != _BEGUN or "RUN " in vertex.name):
+                self._said[vertex.digest] = state
+                self._print(vertex, state)
 
     def _print(self, vertex: Vertex, state: str) -> None:
         took = f" {seconds(vertex.duration_s)}" if state == "done" else ""
@@ -46,4 +51,4 @@ def _state(vertex: Vertex) -> str:
         return "failed"
     if vertex.done:
         return "done"
-    return "…" if vertex.started else ""
+    return _BEGUN if vertex.started else ""
