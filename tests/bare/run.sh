@@ -8,7 +8,7 @@
 #   --tar FILE    start from this archive of a bare Debian; it is made, if it is not there
 #   --folder DIR  put the machine there (default: a fresh folder under /var/tmp)
 #   --keep        do not delete the machine; --folder with the same folder goes on with it
-#   TARGET        make targets (default: setup engine bases measure test)
+#   TARGET        make targets (default: setup engine bases measure test); the variable TESTS is passed on
 #
 # Needs: root, Debian or Ubuntu with debootstrap, iproute2 and iptables. The mirror is this machine's own. It runs
 # in namespaces whose first process is its shell: when that ends, however it ends, the kernel ends what it started
@@ -120,36 +120,44 @@ mkfifo "$folder/connected.$$"
 
 kept=(HOME=/home/learner USER=root TERM=dumb LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
 while IFS= read -r -d '' pair; do kept+=("$pair"); done < <(
-    env -0 | grep -zE '^(PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|DEFAULT_TIMEOUT)|[A-Z_]*CA_BUNDLE|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|(https?|no)_proxy|(HTTPS?|NO)_PROXY|DMHELPERS_REQUIRE_ENGINE|CI)=' || true
+    env -0 | grep -zE '^(PIP_(CERT|INDEX_URL|EXTRA_INDEX_URL|DEFAULT_TIMEOUT)|[A-Z_]*CA_BUNDLE|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|(https?|no)_proxy|(HTTPS?|NO)_PROXY|DMHELPERS_REQUIRE_ENGINE|CI|TESTS)=' || true
 )
 
 cat >"$folder/inside.sh" <<'INSIDE'
 root=$1 gate=$2
 shift 2
+read -r _ <"$gate"
+# A root of its own, not a mere chroot: the engine remounts `/`, so it has to be a mount point.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
-read -r _ <"$gate"
-mkdir -p "$root/home/learner"
-total=0
-printf '%-10s %8s %12s %12s  %s\n' target seconds received disk result >"$root/srv/table"
+mkdir -p "$root/home/learner" "$root/srv/old"
+cd "$root"
+pivot_root . srv/old
+umount -l /srv/old
+rmdir /srv/old
+cd /srv/course
+
+received() { cat /sys/class/net/eth0/statistics/rx_bytes; }
+used() { du -sxm / | cut -f1; }
+
+code=0
+printf '%-10s %8s %12s %12s  %s\n' target seconds received disk result >/srv/table
 for target; do
-    if [ "$target" = -- ]; then break; fi
-    received=$(cat "$root/sys/class/net/eth0/statistics/rx_bytes")
-    used=$(du -sxm "$root" | cut -f1)
-    begun=$(date +%s%N)
+    before=$(received) before_used=$(used) begun=$(date +%s%N)
     echo "== make $target"
-    chroot "$root" env -i "${kept[@]}" sh -c 'cd /srv/course && exec make --no-print-directory "$1"' sh "$target" && result=ok || { result="failed ($?)"; total=1; }
-    ended=$(date +%s%N)
-    printf '%-10s %8s %9s MB %9s MB  %s\n' "$target" "$(((ended - begun) / 100000000))" \
-        "$((($(cat "$root/sys/class/net/eth0/statistics/rx_bytes") - received) / 1000000))" \
-        "$(($(du -sxm "$root" | cut -f1) - used))" "$result" | sed -E 's/^(\S+ +)([0-9]*)([0-9]) /\1\2.\3 /' >>"$root/srv/table"
-    [ "$result" = ok ] || break
+    result=ok
+    env -i "${kept[@]}" make --no-print-directory "$target" || { result=failed; code=1; }
+    tenths=$((($(date +%s%N) - begun) / 100000000))
+    printf '%-10s %8s %9s MB %9s MB  %s\n' "$target" "$((tenths / 10)).$((tenths % 10))" \
+        "$((($(received) - before) / 1000000))" "$(($(used) - before_used))" "$result" >>/srv/table
+    [ $code -eq 0 ] || break
 done
-cat "$root/srv/table"
-exit $total
+cat /srv/table
+exit $code
 INSIDE
 { declare -p kept; cat "$folder/inside.sh"; } >"$folder/inside.tmp" && mv "$folder/inside.tmp" "$folder/inside.sh"
 

@@ -175,7 +175,7 @@ def test_old_engine_is_to_be_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("version", "status"), [("0.12.1", "fix"), ("", "fix"), ("0.13.1+ds1", "ok")])
 def test_buildx_below_the_minimum_is_to_be_fixed(monkeypatch: pytest.MonkeyPatch, version: str, status: str) -> None:
-    """buildx is needed from 0.13 on."""
+    """Anything below buildx 0.13, or no buildx at all, is told."""
     monkeypatch.setattr(checks, "buildx_version", lambda: version)
     assert checks.buildx().status == status
 

@@ -56,7 +56,8 @@ def test_mirror_and_key_come_from_a_deb822_file(tmp_path: Path) -> None:
 
 def test_mirror_and_key_come_from_a_one_line_file(tmp_path: Path) -> None:
     """The new source names the mirror and the key of the machine's own one-line source; comments are no sources."""
-    text = "# deb http://old.example/d bookworm main\ndeb [arch=amd64 signed-by=/k.gpg] http://m.example/d bookworm main\n"
+    commented = "# deb http://old.example/d bookworm main\n"
+    text = f"{commented}deb [arch=amd64 signed-by=/k.gpg] http://m.example/d bookworm main\n"
     fields = _source(apt.install_plan(DEBIAN_12, _etc_apt(tmp_path, "sources.list", text)))
     assert fields["URIs"] == "http://m.example/d"
     assert fields["Signed-By"] == "/k.gpg"
