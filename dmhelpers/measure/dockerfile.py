@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmhelpers.errors import DockerfileError, ProjectNotFound, StageNotFound, near_matches
-from dmhelpers.measure.records import Edge, EdgeKind, Instruction, Stage
+from dmhelpers.measure.records import Stage
+from dmhelpers.measure.stage_list import list_stages
 
 if TYPE_CHECKING:
-    from e2b_dockerfile_utils import DockerfileInstruction, DockerfileSyntaxError
+    from e2b_dockerfile_utils import DockerfileSyntaxError
 
 KEYWORDS = frozenset(
     re.findall(
@@ -27,8 +28,6 @@ KEYWORDS = frozenset(
         "VOLUME WORKDIR",
     )
 )
-_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::(?P<test>[-+])(?P<word>[^}]*))?\}|(?P<plain>\w+))")
-_MOUNT_FROM = re.compile(r"(?:^|,)from=([^,]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Dockerfile:
             return self.stages[-1]
         wanted = str(target).lower()
         for stage in reversed(self.stages):
-            if stage.label == wanted or (wanted.isdigit() and stage.index == int(wanted)):
+            if stage.label == wanted or (wanted.isdecimal() and stage.index == int(wanted)):
                 return stage
         names = [stage.label for stage in self.stages]
         raise StageNotFound(
@@ -138,7 +137,7 @@ def parse_dockerfile(
         parsed = parse_dockerfile_ast(text).instructions
     except DockerfileSyntaxError as error:
         raise _syntax_error(error, path) from error
-    return Dockerfile(path, text, _stages(parsed, path, build_args or {}))
+    return Dockerfile(path, text, list_stages(parsed, path, build_args or {}))
 
 
 def _syntax_error(error: DockerfileSyntaxError, path: Path) -> DockerfileError:
@@ -149,112 +148,5 @@ def _syntax_error(error: DockerfileSyntaxError, path: Path) -> DockerfileError:
     return DockerfileError(f"{where}: {what}.", hint=hint, line=error.line)
 
 
-def _stages(parsed: list[DockerfileInstruction], path: Path, build_args: Mapping[str, str]) -> tuple[Stage, ...]:
-    stages: list[Stage] = []
-    variables: dict[str, str] = {}
-    for group in _by_stage(parsed):
-        if group[0].name != "FROM":
-            variables = _read_global_args(group, path, build_args)
-            continue
-        stages.append(_stage(group, stages, variables, path))
-    if not stages:
-        raise DockerfileError(
-            f"{path.name} has no FROM, so it has no stage.", hint="Begin it with FROM and a base image.", line=None
-        )
-    return tuple(stages)
-
-
-def _by_stage(parsed: list[DockerfileInstruction]) -> Iterator[list[DockerfileInstruction]]:
-    group: list[DockerfileInstruction] = []
-    for one in parsed:
-        if one.name == "FROM" and group:
-            yield group
-            group = []
-        group.append(one)
-    if group:
-        yield group
-
-
-def _read_global_args(
-    group: list[DockerfileInstruction], path: Path, build_args: Mapping[str, str]
-) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for one in group:
-        if one.name != "ARG":
-            raise DockerfileError(
-                f"{path.name}, line {one.start_line}: {one.name} stands before the first FROM.",
-                hint="Only ARG may stand there: put FROM and a base image above it.",
-                line=one.start_line,
-            )
-        for word in one.args:
-            name, _, default = word.partition("=")
-            values[name] = build_args.get(name, _expand(default.strip("\"'"), values))
-    return values
-
-
-def _stage(
-    group: list[DockerfileInstruction], earlier: list[Stage], variables: Mapping[str, str], path: Path
-) -> Stage:
-    opening = group[0]
-    words = [_expand(word, variables) for word in opening.args]
-    named = len(words) == 3 and words[1].upper() == "AS"
-    if not words or not words[0] or not (named or len(words) == 1):
-        raise DockerfileError(
-            f"{path.name}, line {opening.start_line}: FROM takes a base image, then perhaps AS and a name; "
-            f"here it has {' '.join(words)!r}.",
-            hint="Write it like: FROM node:20-alpine AS builder",
-            line=opening.start_line,
-        )
-    base, base_index = words[0], _index_of(words[0], earlier)
-    edges = [Edge("from", _source_name(base, base_index, earlier), base_index, opening.start_line)]
-    edges += [edge for one in group[1:] for edge in _edges(one, earlier)]
-    return Stage(
-        index=len(earlier),
-        name=words[2].lower() if named else None,
-        base=base,
-        line=opening.start_line,
-        end_line=group[-1].end_line,
-        instructions=tuple(_instruction(one) for one in group),
-        edges=tuple(edges),
-    )
-
-
-def _edges(one: DockerfileInstruction, earlier: list[Stage]) -> Iterator[Edge]:
-    sources: list[tuple[EdgeKind, str]] = []
-    for flag in one.flags:
-        if one.name == "COPY" and flag.startswith("--from="):
-            sources.append(("copy", flag.removeprefix("--from=")))
-        elif one.name == "RUN" and flag.startswith("--mount="):
-            sources += [("mount", name) for name in _MOUNT_FROM.findall(flag.removeprefix("--mount="))]
-    for kind, source in sources:
-        index = _index_of(source, earlier, by_number=True)
-        yield Edge(kind, _source_name(source, index, earlier), index, one.start_line)
-
-
-def _index_of(name: str, earlier: list[Stage], *, by_number: bool = False) -> int | None:
-    for stage in reversed(earlier):
-        if stage.name == name.lower():
-            return stage.index
-    return int(name) if by_number and name.isdigit() and int(name) < len(earlier) else None
-
-
-def _source_name(name: str, index: int | None, earlier: list[Stage]) -> str:
-    return name if index is None else earlier[index].label
-
-
-def _instruction(one: DockerfileInstruction) -> Instruction:
-    return Instruction(one.name, one.original, one.start_line, one.end_line, tuple(one.flags), tuple(one.args))
-
-
 def _base_index(stage: Stage) -> int | None:
     return stage.edges[0].stage_index
-
-
-def _expand(word: str, values: Mapping[str, str]) -> str:
-    def value(match: re.Match[str]) -> str:
-        found = values.get(match["braced"] or match["plain"], "")
-        if match["test"] == "-":
-            return found or match["word"]
-        return match["word"] if match["test"] == "+" and found else ("" if match["test"] else found)
-
-    return _VARIABLE.sub(value, word)
