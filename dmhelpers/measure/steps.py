@@ -19,6 +19,7 @@ from dmhelpers.measure.records import Instruction, Stage, StageOutcome, StageSta
 
 _NAME = re.compile(r"\[(?:(?P<platform>[^\s\]]+/[^\s\]]+) )?(?:(?P<stage>[^\s\]]+) )?(?P<number>\d+)/\d+\] ")
 _COUNTED = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
+_SETTINGS = frozenset({"ARG", "ENV", "SHELL", "USER"})
 _PROVENANCE = "buildx.build.provenance"
 _BUILDKIT = "https://mobyproject.org/buildkit@v1#metadata"
 
@@ -169,13 +170,19 @@ def _twin(
 
 
 def _history(place: _Place, dockerfile: Dockerfile) -> tuple[str, ...]:
+    """Return all that decides about this step's result: an ENV, say, decides about a RUN, but not about a COPY."""
     chain = dockerfile.chain(place.stage)
     told = [chain[0].base]
+    settings: list[str] = []
     for stage in chain:
         for instruction in stage.instructions[1:]:
             if stage is place.stage and instruction.line > place.instruction.line:
                 break
-            told.append(" ".join(instruction.text.split()))
+            text = " ".join(instruction.text.split())
+            if instruction.name in _SETTINGS:
+                settings.append(text)
+            elif instruction.name in _COUNTED:
+                told += [*(settings if instruction.name == "RUN" else ()), text]
     return tuple(told)
 
 
