@@ -181,9 +181,11 @@ def _status(name: str, image_id: str, ours: frozenset[str]) -> BaseStatus:
 
 
 def _no_recipe_hint(name: str) -> str:
+    close = near_matches(name, known())
+    meant = f"{close} " if close.startswith("Did you mean") else ""
     return (
-        f"Let the engine reach a registry or set DMHELPERS_REGISTRY_MIRROR to one that it reaches. "
-        f"Assembled without one: {', '.join(known())}. {near_matches(name, known())}"
+        f"{meant}Let the engine reach a registry, or set DMHELPERS_REGISTRY_MIRROR to one that it reaches. "
+        f"Without one the course assembles {' and '.join(known())}."
     )
 
 
