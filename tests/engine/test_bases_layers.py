@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dmhelpers.engine.bases import certificates
 from dmhelpers.engine.bases.archive import make_archive, stream, write_layer
 from dmhelpers.engine.bases.recipe import recipe
 from dmhelpers.engine.bases.tree import (
@@ -104,3 +105,18 @@ def test_the_archive_holds_what_its_manifest_names(tmp_path: Path) -> None:
     assert diff_ids == [f"sha256:{hashlib.sha256(contents[name]).hexdigest()}" for name in manifest["Layers"]]
     rows = json.loads(config)["history"]
     assert sum(not row.get("empty_layer", False) for row in rows) == len(diff_ids)
+
+
+def test_the_bundle_joins_the_machines_and_the_named_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates of the machine and of the variables are joined, each once, without remarks between them."""
+    one, two = (f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----" for text in ("b25l", "dHdv"))
+    (tmp_path / "machine.pem").write_text(f"# a remark\n{one}\n")
+    (tmp_path / "company.pem").write_text(f"{one}\n{two}\n")
+    monkeypatch.setattr(certificates, "_PLACES", (str(tmp_path / "none"), str(tmp_path / "machine.pem")))
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", str(tmp_path / "company.pem"))
+    assert certificates.host_bundle().decode() == f"{one}\n{two}\n"
+    assert certificates.has_private_certificates()

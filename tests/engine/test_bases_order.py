@@ -31,6 +31,7 @@ class Shelf:
         self.refuses: set[str] = set()
 
     def get(self, way: str, image: dict[str, Any]) -> None:
+        """Note the way, then refuse or deliver."""
         self.asked.append(way)
         if way in self.refuses:
             raise BaseImageError(f"{way} refused.", hint="Nothing.")
@@ -39,6 +40,7 @@ class Shelf:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """Put a note-taking shelf below `ensure`."""
     one = Shelf()
     for variable in ("DMHELPERS_BASES", "DMHELPERS_REGISTRY_MIRROR"):
         monkeypatch.delenv(variable, raising=False)
@@ -199,6 +201,7 @@ class SilentEngine(BaseHTTPRequestHandler):
     over = threading.Event()
 
     def do_GET(self) -> None:
+        """Answer what engine this is."""
         body = b'{"ApiVersion":"1.45","Version":"26.1.5"}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -206,6 +209,7 @@ class SilentEngine(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
+        """Answer nothing until the test is over."""
         self.over.wait(10)
 
     def log_message(self, *args: object) -> None:
@@ -214,6 +218,7 @@ class SilentEngine(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def silent_engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run that engine on a free port and point the course at it."""
     SilentEngine.over.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), SilentEngine)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -54,7 +54,13 @@ def assemble(recipe: Recipe, *, progress: Callable[[str], None]) -> str:
         BaseImageError: A package cannot be had, or the engine did not take the image.
     """
     with _work_folder() as work:
-        archive = build_archive(recipe, work, progress=progress)
+        try:
+            archive = build_archive(recipe, work, progress=progress)
+        except OSError as error:
+            raise BaseImageError(
+                f"The stand-in for {recipe.name} could not be written: {error.strerror or error}.",
+                hint=f"It needs 600 MB free, for a moment, in {cache_folder()}; DMHELPERS_HOME moves that folder.",
+            ) from error
         progress(f"Loading the stand-in for {recipe.name} ({docker_size(archive.size_bytes)}) into the engine")
         _load(archive)
     engine: Any = api()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 CA_KEY = "io.dmhelpers.ca"
@@ -53,15 +52,10 @@ def has_private_certificates() -> bool:
     return bool(set(_PEM.findall(host_bundle())) - public)
 
 
-def _bundle_files() -> Iterator[Path]:
-    for place in _PLACES:
-        if Path(place).is_file():
-            yield Path(place)
-            break
-    for variable in _VARIABLES:
-        named = os.environ.get(variable)
-        if named and Path(named).is_file():
-            yield Path(named)
+def _bundle_files() -> tuple[Path, ...]:
+    own = next((place for place in _PLACES if Path(place).is_file()), "")
+    named = (os.environ.get(variable, "") for variable in _VARIABLES)
+    return tuple(Path(one) for one in dict.fromkeys((own, *named)) if one and Path(one).is_file())
 
 
 def _certificates(path: Path) -> list[bytes]:

@@ -11,7 +11,7 @@ from dmhelpers.engine.bases.records import RemovedBases
 from dmhelpers.engine.bases.shelf import familiar, listed, size_bytes
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import engine_info
-from dmhelpers.errors import BaseImageError, ImageNotFound, near_matches
+from dmhelpers.errors import BaseImageError, EngineRefused, ImageNotFound, near_matches
 
 
 def remove(name: str | None = None) -> RemovedBases:
@@ -88,3 +88,8 @@ def _remove(tag: str) -> None:
             api().remove_image(tag)
     except docker.errors.NotFound:
         return
+    except EngineRefused as error:
+        raise BaseImageError(
+            f"{tag} cannot be removed: a container still uses it.",
+            hint=f"Remove that container first; it is listed by: docker ps -a --filter ancestor={tag}",
+        ) from error

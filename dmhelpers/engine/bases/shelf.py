@@ -113,7 +113,7 @@ def listed() -> list[dict[str, Any]]:
 
 
 def size_bytes(image_id: str) -> int:
-    """Return an image's unpacked size: the sum of its history, which agrees across image stores."""
+    """Return an image's unpacked size: the sum of its history."""
     engine: Any = api()
     with engine_answers():
         return sum(int(layer["Size"]) for layer in engine.history(image_id))
