@@ -21,6 +21,7 @@ from dmhelpers.engine.info import engine_info
 from dmhelpers.errors import DmHelpersError
 from dmhelpers.measure.build import run_build
 from dmhelpers.measure.images import size_of
+from dmhelpers.measure.kind_rules import LOCK_FILES
 from dmhelpers.measure.progress_lines import LinePrinter
 from dmhelpers.measure.records import BuildRecord
 from dmhelpers.measure.saved import final_files, read_image
@@ -93,7 +94,7 @@ def _measure_one(info: SampleInfo, *, no_cache: bool, say: Say) -> Measured:
     sizes: dict[Role, int] = {image.role: size_of(image.tag) for image in info.images}
     say(f"{info.name}: looking into the images…")
     files: dict[Role, frozenset[str]] = {
-        role: frozenset(entry.path for entry in final_files(read_image(info.image(role).tag)))
+        role: frozenset(entry.path for entry in final_files(read_image(info.image(role).tag, keep=LOCK_FILES)))
         for role in sorted(verdicts.roles_to_read(info))
     }
     return Measured(info, _measured_images(info, sizes, base.origin), builds, sizes, files)

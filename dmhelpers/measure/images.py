@@ -1,9 +1,9 @@
 """Images and their history, as records: one request for any number of images, on both image stores.
 
-The size of the course is the unpacked size, the sum of an image's history, because it is the one
-figure that agrees across image stores. The classic store gives it in the list itself; containerd's
-store does so from Engine API 1.47 on (``manifests=1``), and before that through each image's history,
-which never changes for an ID and so is asked for once.
+The size of the course is the unpacked size, the sum of an image's history: what its files take on disk.
+The classic store gives it in the list itself; containerd's store does so from Engine API 1.47 on
+(``manifests=1``), and before that through each image's history, which never changes for an ID and so is
+asked for once. Containerd's store counts whole disk blocks: sizes compare within one store only.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def read_history(image: str) -> ImageHistory:
     """
     rows = _history_rows(image)
     # The newest row carries the image's ID on the classic store, and on containerd's from Engine 25 on.
-    image_id = rows[0]["Id"] if rows and rows[0]["Id"].startswith("sha256:") else _image_id(image)
+    image_id = rows[0]["Id"] if rows and rows[0]["Id"].startswith("sha256:") else image_id_of(image)
     origins = origins_of(image_id, [row["CreatedBy"] for row in rows])
     layers = tuple(
         LayerRecord(
@@ -125,7 +125,12 @@ def _history_rows(image: str) -> Sequence[Mapping[str, Any]]:
     return rows
 
 
-def _image_id(image: str) -> str:
+def image_id_of(image: str) -> str:
+    """Return an image's full ID.
+
+    Raises:
+        ImageNotFound: The engine has no such image.
+    """
     return str(_image_json(image)["Id"])
 
 

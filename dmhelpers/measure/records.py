@@ -105,8 +105,9 @@ class BuildRecord:
 class ImageRecord:
     """One image as the engine lists it.
 
-    `size_bytes` is the unpacked size (the sum of its history), the one figure that agrees across
-    image stores; `engine_size_bytes` is what this engine's `docker images` shows.
+    `size_bytes` is the unpacked size, the sum of its history; `engine_size_bytes` is what this engine's
+    `docker images` shows, which on containerd's store counts the packed layers too. Neither compares
+    across image stores: containerd's counts whole disk blocks, so many small files weigh more there.
     `base_origin` is ``"assembled"`` for a stand-in base image and what was built on one, else ``""``.
     """
 

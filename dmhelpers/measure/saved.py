@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dmhelpers.engine.client import api, engine_answers
-from dmhelpers.errors import ImageNotFound
 from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer, read_archive
 from dmhelpers.measure.streams import CHUNK_BYTES, as_file
 
@@ -25,16 +25,17 @@ def read_image(image_id: str, *, keep: Iterable[str] = ()) -> SavedImage:
         EngineUnavailable: No engine answers.
         EngineError: What the engine sent is damaged or incomplete.
     """
-    import docker.errors
+    from dmhelpers.measure.images import image_id_of
 
+    return _read(image_id_of(image_id), image_id, tuple(keep))
+
+
+@functools.lru_cache(maxsize=6)
+def _read(image_id: str, name: str, keep: tuple[str, ...]) -> SavedImage:
+    """Read once what never changes: an ID names one content. Six images' records take a few megabytes."""
     with engine_answers():
-        try:
-            chunks = api().get_image(image_id, chunk_size=CHUNK_BYTES)
-            return read_archive(as_file(chunks), name=image_id, keep=keep)
-        except docker.errors.NotFound as error:
-            raise ImageNotFound(
-                f"The engine has no image {image_id!r}.", hint="See which there are with: docker images"
-            ) from error
+        chunks = api().get_image(image_id, chunk_size=CHUNK_BYTES)
+        return read_archive(as_file(chunks), name=name, keep=keep)
 
 
 def final_files(saved: SavedImage) -> Iterator[FileEntry]:

@@ -23,7 +23,7 @@ def images(name: str | None = None) -> pd.DataFrame:
 
     Returns:
         Columns ``repository, tag, image_id`` (str), ``created`` (datetime64, UTC), ``size_bytes``
-        (int64, unpacked: the figure that agrees across image stores), ``engine_size_bytes`` (int64, what
+        (int64, unpacked: the sum of its history), ``engine_size_bytes`` (int64, what
         this engine's own list shows) and ``base_origin`` (str: ``"assembled"`` for a stand-in base image
         and what was built on one). ``.attrs["image_store"]`` names the store.
 
