@@ -95,8 +95,12 @@ copy_network_settings() {
 }
 
 clone_project() {
-    rm -rf "$root/srv/course"
-    git clone --quiet "$project" "$root/srv/course"
+    if [ -d "$root/srv/course" ]; then
+        git -C "$root/srv/course" fetch --quiet "$project" HEAD
+        git -C "$root/srv/course" reset --quiet --hard FETCH_HEAD
+    else
+        git clone --quiet "$project" "$root/srv/course"
+    fi
 }
 
 connect() {

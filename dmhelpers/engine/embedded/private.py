@@ -6,9 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +14,9 @@ from types import TracebackType
 from typing import Literal, Self
 
 from dmhelpers.engine.client import docker_cli
-from dmhelpers.engine.embedded import holder, start, state
-from dmhelpers.engine.embedded.install import find_tool, tool_environment
-from dmhelpers.errors import EngineError, EngineUnavailable
-
-_CGROUPS = Path("/sys/fs/cgroup")
+from dmhelpers.engine.embedded import start, state
+from dmhelpers.engine.embedded.namespaces import Namespaces, children, remove_cgroups, tool
+from dmhelpers.errors import EngineError
 
 
 class PrivateEngine:
@@ -73,16 +69,14 @@ class PrivateEngine:
             EngineError: It does not run.
         """
         # nsenter stays as the parent of the program that it starts in another process namespace.
-        for child in _children(self._engine.pid if self._engine else 0):
+        for child in children(self._engine.pid if self._engine else 0):
             return child
         raise EngineError(f"The private engine {self.name} does not run.", hint="Start it with .start()")
 
     def __enter__(self) -> Self:
-        if not sys.platform.startswith("linux") or os.geteuid() != 0:
-            raise EngineUnavailable("A private engine needs Linux and root.", hint="Use the engine that is there.")
+        self._namespaces = Namespaces().__enter__()
         self.folder = Path(tempfile.mkdtemp(prefix="dmh-", dir=self._parent))
         try:
-            self._hold_namespaces()
             self._make_disk()
             self.start()
         except BaseException:
@@ -113,7 +107,7 @@ class PrivateEngine:
             cgroup_parent=f"/{self.name}",
         )
         log = self.folder / "dockerd.log"
-        self._engine = start.launch(self._inside(argv), log)
+        self._engine = start.launch(self._namespaces.inside(argv), log)
         start.wait_until_ready(self._engine, log, self._answers)
 
     def stop(self) -> None:
@@ -133,41 +127,7 @@ class PrivateEngine:
         Raises:
             EngineError: It ended with another code than 0.
         """
-        done = subprocess.run(
-            self._inside(argv),
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-            env=tool_environment(),
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode != 0:
-            raise EngineError(
-                f"`{' '.join(argv)}` in the private engine ended with {done.returncode}: {done.stderr.strip()}",
-                hint="A private engine with a disk of its own needs loop devices and e2fsprogs.",
-            )
-        return done.stdout
-
-    def _hold_namespaces(self) -> None:
-        unshare = [_tool("unshare"), "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        self._unshare = subprocess.Popen(
-            [*unshare, sys.executable, "-I", holder.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        if not self._unshare.stdout or self._unshare.stdout.readline() != b"ready\n":
-            complaint = self._unshare.communicate(timeout=10)[1].decode("utf-8", "replace").strip()
-            raise EngineError(
-                f"The namespaces of a private engine could not be made: {complaint}",
-                hint="This root is probably inside a container: use the machine itself.",
-            )
-        self._first = _children(self._unshare.pid)[0]
-
-    def _inside(self, argv: list[str]) -> list[str]:
-        return [_tool("nsenter"), f"--target={self._first}", "--net", "--mount", "--pid", "--", *argv]
+        return self._namespaces.run(argv, timeout_s=timeout_s).stdout
 
     def _make_disk(self) -> None:
         self.data_root.mkdir()
@@ -176,8 +136,8 @@ class PrivateEngine:
         disk = self.folder / "disk.ext4"
         with disk.open("wb") as file:
             file.truncate(self.disk_bytes)
-        self.run_inside([_tool("mkfs.ext4"), "-q", "-F", str(disk)])
-        self.run_inside([_tool("mount"), "-o", "loop", str(disk), str(self.data_root)])
+        self.run_inside([tool("mkfs.ext4"), "-q", "-F", str(disk)])
+        self.run_inside([tool("mount"), "-o", "loop", str(disk), str(self.data_root)])
 
     def _answers(self) -> bool:
         asked = ["--host", self.host, "version", "--format", "{{.Server.Version}}"]
@@ -189,43 +149,12 @@ class PrivateEngine:
 
     def _leave(self) -> None:
         """End everything, wait for it, and remove the folder and the control groups."""
-        if hasattr(self, "_unshare"):
-            with suppress(EngineError, subprocess.TimeoutExpired):
-                self.stop()
-            self._unshare.communicate()  # closes the holder's standard input, and waits
+        with suppress(EngineError, subprocess.TimeoutExpired):
+            self.stop()
+        self._namespaces.__exit__(None, None, None)
         if self._engine is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._engine.wait(timeout=10)
-        _remove_cgroups(self.name)
+        remove_cgroups(self.name)
         if str(self.folder) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
-    except OSError:
-        return []
-    return [int(one) for one in text.split()]
-
-
-def _remove_cgroups(name: str) -> None:
-    """Remove the empty control groups of an engine whose processes are gone, the innermost first."""
-    deadline = time.monotonic() + 5
-    for top in (*_CGROUPS.glob(f"*/{name}"), _CGROUPS / name):
-        while top.is_dir() and time.monotonic() < deadline:
-            for folder in sorted((one for one in top.rglob("*") if one.is_dir()), reverse=True):
-                with suppress(OSError):
-                    folder.rmdir()
-            with suppress(OSError):
-                top.rmdir()
-            time.sleep(0.01)
-
-
-def _tool(name: str) -> str:
-    found = find_tool(name)
-    if found is None:
-        raise EngineError(
-            f"There is no `{name}` on this machine.", hint="Install util-linux and e2fsprogs, then try again."
-        )
-    return found
