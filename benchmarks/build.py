@@ -20,6 +20,7 @@ from dmhelpers.engine.client import api, docker_cli, engine_answers, get_json
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import BuildFailed
+from dmhelpers.measure import origins
 
 NODE = "node:20-alpine"
 _CACHED = {"docker buildx build": Target("at most 1.15 times", 1.15)}
@@ -81,7 +82,9 @@ class Project:
     def hold(self, state: str) -> None:
         """Note what was built, and see that the course's build was what the case says."""
         assert self._last is not None
-        states = {one.state for one in self._last.record.steps}
+        # --no-cache leaves FROM and WORKDIR as they are: they run nothing.
+        worked = [one for one in self._last.record.steps if one.instruction.startswith(("COPY", "RUN"))]
+        states = {one.state for one in worked}
         if states != {state}:
             raise BuildFailed(
                 f"Every step should be {state!r}; there were {sorted(states)}.", hint="Run the benchmark again."
@@ -104,6 +107,7 @@ class Project:
         for image_id in self._made:
             with engine_answers(), suppress_gone():
                 api().remove_image(image_id, force=True)
+            origins.forget(image_id)
         ledger.forget(engine_id, "image", self._made)
         records = [one.record_id for one in cache_records() if self.token in one.description]
         remove_cache_records(records)

@@ -7,6 +7,8 @@ apart, so a busy machine slows both, and the ratio holds where seconds would not
 from __future__ import annotations
 
 import argparse
+import functools
+import http.client
 import platform
 import signal
 import statistics
@@ -15,25 +17,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from benchmarks.results import EngineFacts, Row, engine_facts, report, table, write
 from dmhelpers.errors import DmHelpersError
+
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
     """One way to do the job.
 
-    `settle` runs after each timed run, untimed. `requests` is how many requests to the engine one run
-    makes, where that was counted. A run that ends with one of `disturbed_by`, because somebody else
-    changed the engine in the middle of it, is run and timed again.
+    `settle` runs after each timed run, untimed. `counted` asks for the number of HTTP requests that one
+    run makes in this process. A run that ends with one of `disturbed_by`, because somebody else changed
+    the engine in the middle of it, is run and timed again.
     """
 
     name: str
     run: Callable[[], object]
     settle: Callable[[], object] | None = None
-    requests: int | None = None
+    counted: bool = False
     disturbed_by: tuple[type[Exception], ...] = ()
 
 
@@ -88,31 +92,60 @@ def compare(
         clock: Returns seconds.
     """
     contenders = [subject, *peers]
+    requests: dict[str, int] = {}
     for one in contenders:
         _timed(one, clock)
+        if one.counted:
+            requests[one.name] = len(requests_made(functools.partial(_timed, one, clock)))
     times: dict[str, list[float]] = {one.name: [] for one in contenders}
     for number in range(rounds):
         start = number % len(contenders)
         for one in [*contenders[start:], *contenders[:start]]:
             times[one.name].append(_timed(one, clock))
-    return [_row(case, subject, peer, times, (targets or {}).get(peer.name)) for peer in peers]
+    return [_row(case, subject, peer, times, requests, (targets or {}).get(peer.name)) for peer in peers]
+
+
+def requests_made(call: Callable[[], object]) -> list[str]:
+    """Return the paths of the HTTP requests that a call makes in this process, whatever client it makes them with."""
+    original = http.client.HTTPConnection.putrequest
+    paths: list[str] = []
+
+    def noting(connection: http.client.HTTPConnection, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        paths.append(url)
+        original(connection, method, url, *args, **kwargs)
+
+    # Every client here stands on the standard library's: docker-py by way of requests and urllib3.
+    http.client.HTTPConnection.putrequest = noting  # type: ignore[method-assign,assignment]
+    try:
+        call()
+    finally:
+        http.client.HTTPConnection.putrequest = original  # type: ignore[method-assign]
+    return paths
 
 
 def _timed(contender: Contender, clock: Callable[[], float]) -> float:
-    while True:
+    for attempt in range(1, _ATTEMPTS + 1):
         begun = clock()
         try:
             contender.run()
         except contender.disturbed_by:
+            if attempt == _ATTEMPTS:
+                raise
             continue
-        duration_s = clock() - begun
-        if contender.settle is not None:
-            contender.settle()
-        return duration_s
+        break
+    duration_s = clock() - begun
+    if contender.settle is not None:
+        contender.settle()
+    return duration_s
 
 
 def _row(
-    case: str, subject: Contender, peer: Contender, times: Mapping[str, Sequence[float]], target: Target | None
+    case: str,
+    subject: Contender,
+    peer: Contender,
+    times: Mapping[str, Sequence[float]],
+    requests: Mapping[str, int],
+    target: Target | None,
 ) -> Row:
     pairs = list(zip(times[subject.name], times[peer.name], strict=True))
     ratio = statistics.median(one / other for one, other in pairs)
@@ -127,8 +160,8 @@ def _row(
         ratio=ratio,
         difference_s=difference_s,
         rounds=len(pairs),
-        requests=subject.requests,
-        peer_requests=peer.requests,
+        requests=requests.get(subject.name),
+        peer_requests=requests.get(peer.name),
         target=target.text if target else None,
         met=reached[target.of] <= target.at_most if target else None,
     )
@@ -150,7 +183,7 @@ def main(benchmark: Benchmark, argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     rounds = arguments.rounds or (benchmark.quick_rounds if arguments.quick else benchmark.rounds)
     # An ended benchmark must remove what it made, as an interrupted one does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ended = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         rows = benchmark.measure(Options(rounds, arguments.quick))
         engine = engine_facts()
@@ -160,6 +193,8 @@ def main(benchmark: Benchmark, argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"{parser.prog}: stopped; nothing was written.", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, ended)
     path = write(benchmark.name, report(rows, rounds=rounds, engine=engine, notes=benchmark.notes))
     _print(benchmark, rows, engine, path)
     return 0

@@ -6,11 +6,10 @@ import http.client
 import json
 import socket
 import subprocess
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from dmhelpers.engine.client import api, docker_argv, endpoint
+from dmhelpers.engine.client import docker_argv, endpoint
 from dmhelpers.errors import CommandFailed, InputError
 
 if TYPE_CHECKING:
@@ -43,15 +42,14 @@ class RawApi:
 
     def __init__(self) -> None:
         self._connection = _connection(endpoint().host)
-        self._prefix = f"/v{api().api_version}"
 
     def get(self, path: str) -> Any:
         """Return the answer of one GET, parsed.
 
         Args:
-            path: The path after the API version, with its query.
+            path: The path with the API version before it and the query after it.
         """
-        self._connection.request("GET", self._prefix + path)
+        self._connection.request("GET", path)
         answer = self._connection.getresponse()
         body = answer.read()
         if answer.status != http.client.OK:
@@ -86,19 +84,3 @@ def docker_py() -> docker.DockerClient:
     import docker as docker_package
 
     return docker_package.DockerClient(base_url=endpoint().host, version="auto")
-
-
-def requests_made(client: docker.APIClient, call: Callable[[], object]) -> int:
-    """Return how many requests to the engine a call makes through this client."""
-    answers: list[Any] = []
-
-    def note(answer: Any, *_: Any, **__: Any) -> None:
-        answers.append(answer)
-
-    hooks: Any = client.hooks["response"]
-    hooks.append(note)
-    try:
-        call()
-    finally:
-        hooks.remove(note)
-    return len(answers)
