@@ -42,7 +42,7 @@ def seconds(duration_s: float) -> str:
     Args:
         duration_s: The duration in seconds.
     """
-    if duration_s < 60:
+    if duration_s < 59.95:  # what rounds to 60.0 is a minute
         return f"{duration_s:.1f}s"
     minutes, rest = divmod(round(duration_s), 60)
     return f"{minutes}m {rest:02d}s"
