@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dmhelpers.units import docker_size
+
 Origin = Literal["local", "pulled", "mirror", "assembled"]
 """Where a base image came from; ``"local"`` was on the engine already, ``"assembled"`` is a stand-in."""
 
@@ -47,3 +49,8 @@ class RemovedBases:
 
     names: tuple[str, ...]
     freed_bytes: int
+
+    def __str__(self) -> str:
+        if not self.names:
+            return "There is no base image here that the course pulled or assembled."
+        return f"Removed {', '.join(self.names)}; {docker_size(self.freed_bytes)} freed."

@@ -20,6 +20,8 @@ from dmhelpers.errors import BaseImageError, InputError, near_matches
 
 Progress = Callable[[str], None]
 
+_told: set[str] = set()
+
 
 def ensure(name: str, *, progress: Progress | None = None) -> BaseImage:
     """Return a base image that is on the engine, getting it there first where it is not.
@@ -50,10 +52,17 @@ def ensure(name: str, *, progress: Progress | None = None) -> BaseImage:
                 image = _inspect_new(official)
     if _stands_in(image, official):
         origin = "assembled"
-        tell(f"{official} is a stand-in, assembled from packages: its sizes are close to the original's, not equal.")
+        _tell_once(tell, f"{official} is a stand-in, assembled from packages: its size is not quite the original's.")
     reference = overlay.with_certificates(official, image, progress=tell)
     context = f"docker-image://{reference}" if reference else None
     return BaseImage(name, origin, image["Id"], size_bytes(image["Id"]), context)
+
+
+def _tell_once(tell: Progress, statement: str) -> None:
+    """Say it the first time in this process; every table and plot says it again where a size is shown."""
+    if statement not in _told:
+        _told.add(statement)
+        tell(statement)
 
 
 def ensure_many(names: Iterable[str], *, progress: Progress | None = None) -> tuple[BaseImage, ...]:
