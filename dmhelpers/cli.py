@@ -6,6 +6,7 @@ Exit codes: 0 well, 1 an error that was explained, 2 a wrong call, 130 Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,13 +29,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
-        return command(arguments)
+        exit_code = command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` say, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except DmHelpersError as error:
         print(f"dmhelpers: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("dmhelpers: stopped; what was running was cancelled.", file=sys.stderr)
         return 130
+    else:
+        return exit_code
 
 
 def make_parser() -> argparse.ArgumentParser:
