@@ -36,7 +36,7 @@ format: setup ## Format the code and mend what the linter can mend by itself.
 	@.venv/bin/ruff format
 
 bench: bases ## Run the benchmarks; tables of ratios go to the screen and to build/bench/.
-	@for file in benchmarks/bench_*.py; do echo "$$file"; $(PY) "$$file" || exit 1; done
+	@$(PY) -m benchmarks
 
 lock: setup ## Choose the versions in constraints.txt anew.
 	@$(PY) -m pip install --quiet uv

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,36 @@ def test_engine_elsewhere_is_not_replaced_by_one_here(monkeypatch: pytest.Monkey
     status = embedded.status()
     assert not status.reachable
     assert "unset DOCKER_HOST" in str(status)
+
+
+AS_NOBODY = """
+import os, sys
+import docker.types, docker.context, docker.utils, requests.exceptions, platformdirs.unix
+import dmhelpers.engine.bases, dmhelpers.engine.containers
+import dmhelpers.engine.doctor_checks, dmhelpers.engine.embedded
+from dmhelpers.cli import main
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("command", [["engine", "up"], ["doctor"]])
+def test_socket_that_may_not_be_opened_is_told_with_the_next_step(command: list[str], tmp_path: Path) -> None:
+    """A person who may not open the engine's socket is told so, and how to be let in; nothing is started."""
+    environment = {**os.environ, "HOME": "/nonexistent", "DMHELPERS_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "permission denied" in done.stdout + done.stderr
+    assert "sudo usermod -aG docker" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
