@@ -56,6 +56,20 @@ class Dockerfile:
             hint=near_matches(wanted, names),
         )
 
+    def name_of(self, stage: Stage) -> str:
+        """Return the name by which a build can be told to stop at this stage or to run it again.
+
+        Raises:
+            StageNotFound: It has none, or a later stage has the same: BuildKit finds stages by name alone.
+        """
+        if stage.name is not None and self.find(stage.name) is stage:
+            return stage.name
+        why = "has no name" if stage.name is None else f"shares the name {stage.name!r} with a later one"
+        raise StageNotFound(
+            f"Stage {stage.index} of {self.path.name} (line {stage.line}) {why}, and BuildKit finds stages by name.",
+            hint=f"Give it a name of its own on line {stage.line}: FROM {stage.base} AS NAME",
+        )
+
     def needed_by(self, stage: Stage) -> frozenset[int]:
         """Return the numbers of the stages that a build of this stage depends on, itself included."""
         needed: set[int] = set()

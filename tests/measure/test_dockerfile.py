@@ -296,6 +296,17 @@ def test_a_near_stage_is_offered():
     assert "'builder'" in str(caught.value).splitlines()[-1]
 
 
+def test_a_stage_without_a_name_cannot_be_named():
+    """A stage that BuildKit cannot find by name, for want of one or for a later namesake, is refused with its line."""
+    dockerfile = parse("FROM s AS x\nFROM s\nFROM s AS x\nFROM s AS stage-1\n")
+    assert dockerfile.name_of(dockerfile.find("X")) == "x"
+    assert dockerfile.name_of(dockerfile.find(3)) == "stage-1"
+    for number, line in ((0, 1), (1, 2)):
+        with pytest.raises(StageNotFound, match=f"line {line}") as caught:
+            dockerfile.name_of(dockerfile.find(number))
+        assert caught.value.hint.endswith("FROM s AS NAME")
+
+
 MALFORMED = {
     "nothing": ("", None, "FROM"),
     "comments alone": ("# a\n\n# b\n", None, "FROM"),
