@@ -297,7 +297,7 @@ def test_a_near_stage_is_offered():
 
 
 def test_a_stage_without_a_name_cannot_be_named():
-    """A stage that BuildKit cannot find by name, for want of one or for a later namesake, is refused with its line."""
+    """A stage that BuildKit cannot find by name, having none or a later namesake, is refused with its line."""
     dockerfile = parse("FROM s AS x\nFROM s\nFROM s AS x\nFROM s AS stage-1\n")
     assert dockerfile.name_of(dockerfile.find("X")) == "x"
     assert dockerfile.name_of(dockerfile.find(3)) == "stage-1"
