@@ -80,7 +80,7 @@ class SampleInfo:
 
 def samples() -> tuple[str, ...]:
     """Return the names of the sample projects, in the order of the course."""
-    return tuple(_orders())
+    return _names(library())
 
 
 def sample_info(name: str) -> SampleInfo:
@@ -113,8 +113,8 @@ def original(name: str) -> Path:
         SampleNotFound: There is none of that name.
     """
     # Only names from the list become paths, so no name leads elsewhere.
-    if name not in _orders():
-        raise SampleNotFound(f"There is no sample project {name!r}.", hint=near_matches(str(name), _orders()))
+    if name not in samples():
+        raise SampleNotFound(f"There is no sample project {name!r}.", hint=near_matches(str(name), samples()))
     return library() / name
 
 
@@ -130,10 +130,10 @@ def checkout() -> Path | None:
     return root if library().parent == root and (root / "pyproject.toml").is_file() else None
 
 
-@functools.lru_cache(maxsize=1)
-def _orders() -> dict[str, int]:
-    found = {path.parent.name: int(_metadata(path.parent)["order"]) for path in library().glob(f"*/{METADATA}")}
-    return dict(sorted(found.items(), key=lambda item: (item[1], item[0])))
+@functools.lru_cache(maxsize=4)
+def _names(folder: Path) -> tuple[str, ...]:
+    found = [(int(_metadata(path.parent)["order"]), path.parent.name) for path in folder.glob(f"*/{METADATA}")]
+    return tuple(name for _, name in sorted(found))
 
 
 def _metadata(folder: Path) -> dict[str, Any]:
