@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmhelpers.errors import DockerfileError, ProjectNotFound, StageNotFound, near_matches
-from dmhelpers.measure.records import Stage
+from dmhelpers.measure.records import Instruction, Stage
 from dmhelpers.measure.stage_list import list_stages
 
 if TYPE_CHECKING:
@@ -89,6 +89,16 @@ class Dockerfile:
             linked.insert(0, self.stages[base])
         return tuple(linked)
 
+    def work_of(self, stage: Stage) -> tuple[Instruction, ...]:
+        """Return what a build carries out after this stage's FROM: its base's triggers, then its own instructions.
+
+        A trigger (ONBUILD) stands on its line in the stage that set it; setting one leaves no trace by itself.
+        """
+        base = _base_index(stage)
+        before = self.stages[base].instructions if base is not None else ()
+        triggers = tuple(_trigger(one) for one in before if one.name == "ONBUILD")
+        return triggers + tuple(one for one in stage.instructions if one.name not in ("FROM", "ONBUILD"))
+
     def base_images(self, stage: Stage) -> tuple[str, ...]:
         """Return the images that a build of this stage starts from or copies from, each once, in file order."""
         needed = self.needed_by(stage)
@@ -160,6 +170,11 @@ def _syntax_error(error: DockerfileSyntaxError, path: Path) -> DockerfileError:
     unknown = re.match(r"unknown instruction: (\S+)", what)
     hint = near_matches(unknown[1].upper(), KEYWORDS) if unknown else "Mend that line, then build again."
     return DockerfileError(f"{where}: {what}.", hint=hint, line=error.line)
+
+
+def _trigger(onbuild: Instruction) -> Instruction:
+    text = onbuild.text.partition(" ")[2].strip()
+    return replace(onbuild, name=text.partition(" ")[0].upper(), text=text)
 
 
 def _base_index(stage: Stage) -> int | None:

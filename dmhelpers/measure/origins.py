@@ -1,8 +1,9 @@
 """Which stage and line each layer of an image comes from, for the images that the course built.
 
 BuildKit writes one history row for each instruction of the chain of stages that an image is made
-of (FROM and the ARGs before it excepted), after the rows of the base image. So the last rows of an
-image's history are the chain's instructions in order; the verbs are compared before that is believed.
+of (FROM, ONBUILD and the ARGs before the first FROM excepted), after the rows of the base image. So
+the last rows of an image's history are the chain's instructions in order; the verbs are compared
+before that is believed.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ def remember(image_id: str, dockerfile: Dockerfile, target: Stage) -> None:
     rows = [
         [instruction.name, stage.label, instruction.line]
         for stage in dockerfile.chain(target)
-        for instruction in stage.instructions
-        if instruction.name != "FROM"
+        for instruction in dockerfile.work_of(stage)
     ]
     path = _path(image_id)
     text = json.dumps(rows)

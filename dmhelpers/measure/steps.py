@@ -106,25 +106,25 @@ def _outcome(stage: Stage, steps: list[Step], earlier: Mapping[int, StageOutcome
 
 def _places(dockerfile: Dockerfile) -> Iterator[_Place]:
     for stage in dockerfile.stages:
-        number = 0
-        for instruction in stage.instructions:
-            from_image = stage.edges[0].stage_index is None and stage.base.lower() != "scratch"
-            if instruction.name in _COUNTED or (instruction.name == "FROM" and from_image):
-                number += 1
-                yield _Place(stage, number, instruction)
+        from_image = stage.edges[0].stage_index is None and stage.base.lower() != "scratch"
+        opening = stage.instructions[:1] if from_image else ()
+        counted = [*opening, *(one for one in dockerfile.work_of(stage) if one.name in _COUNTED)]
+        for number, instruction in enumerate(counted, start=1):
+            yield _Place(stage, number, instruction)
 
 
 def _places_of(vertex: Vertex, places: Mapping[tuple[int, int], _Place], lines: Lines) -> Iterator[_Place]:
     match = _NAME.match(vertex.name)
     if match is None:
         return
+    number, stage = int(match["number"]), match["stage"]
+    named = [one for one in places.values() if one.number == number and stage in (None, one.stage.label)]
     exact = lines.get(vertex.digest)
-    for place in places.values():
-        if exact is not None:
-            if place.instruction.line in exact:
-                yield place
-        elif place.number == int(match["number"]) and match["stage"] in (None, place.stage.label):
-            yield place
+    # BuildKit counts the lines of a trigger (ONBUILD) from the trigger's own text: only its name tells which it is.
+    if exact is None or any(one.instruction.line < one.stage.line for one in named):
+        yield from named
+    else:
+        yield from (one for one in places.values() if one.instruction.line in exact)
 
 
 def _step(place: _Place, vertex: Vertex) -> Step:
@@ -175,14 +175,16 @@ def _history(place: _Place, dockerfile: Dockerfile) -> tuple[str, ...]:
     told = [chain[0].base]
     settings: list[str] = []
     for stage in chain:
-        for instruction in stage.instructions[1:]:
-            if stage is place.stage and instruction.line > place.instruction.line:
-                break
+        if stage is place.stage and place.instruction.name == "FROM":
+            break
+        for instruction in dockerfile.work_of(stage):
             text = " ".join(instruction.text.split())
             if instruction.name in _SETTINGS:
                 settings.append(text)
             elif instruction.name in _COUNTED:
                 told += [*(settings if instruction.name == "RUN" else ()), text]
+            if stage is place.stage and instruction == place.instruction:
+                break
     return tuple(told)
 
 

@@ -101,15 +101,19 @@ def test_steps_stand_on_their_lines(case, version):
     lines = recording.dockerfile.text.splitlines()
     for step in recording.steps():
         assert step.line is not None
-        assert lines[step.line - 1].split()[0] == step.instruction.split()[0]
+        assert lines[step.line - 1].removeprefix("ONBUILD ").split()[0] == step.instruction.split()[0]
         assert step.end_line >= step.line
 
 
 @pytest.mark.parametrize(("case", "version"), RECORDINGS)
 def test_steps_are_in_order(case, version):
     """Steps come by stage in file order, and by number in each."""
-    for one, other in pairwise(load(case, version).steps()):
-        assert (one.stage == other.stage and one.number < other.number) or one.line < other.line
+    recording = load(case, version)
+    stages = [one.label for one in recording.dockerfile.stages]
+    for one, other in pairwise(recording.steps()):
+        assert (one.stage == other.stage and one.number < other.number) or stages.index(one.stage) < stages.index(
+            other.stage
+        )
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -124,6 +128,7 @@ def test_steps_are_in_order(case, version):
         ("chain", {"deps": "ran", "builder": "ran", "test": "ran", "stage-3": "not built"}),
         ("cached", {"builder": "cached", "runtime": "cached"}),
         ("long_log", {"chatty": "ran", "stage-1": "ran"}),
+        ("onbuild", {"template": "ran", "made": "ran", "stage-2": "ran"}),
         ("failing_run", {"builder": "failed"}),
         ("failing_copy", {"builder": "failed"}),
         ("failing_beside", {"broken": "failed"}),
@@ -133,6 +138,16 @@ def test_stage_states(case, version, states):
     """A stage ran, came from the cache, failed, or was not built because the target does not need it."""
     found = load(case, version).states()
     assert {name: found[name] for name in states} == states
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_trigger_is_a_step_of_the_stage_that_it_fires_in(exact):
+    """What ONBUILD left to do comes first in the next stage, with the line of the ONBUILD."""
+    made = [one for one in load("onbuild", "0.29.1").steps(exact=exact) if one.stage == "made"]
+    assert [(one.number, one.line, one.instruction) for one in made] == [
+        (1, 4, "COPY fresh /triggered"),
+        (2, 7, "COPY fresh /own"),
+    ]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
