@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dmhelpers.engine.client import api, engine_answers, get_json
 
@@ -21,6 +22,7 @@ class CacheRecord:
     created: str
     size_bytes: int
     shared: bool = False
+    parents: tuple[str, ...] = ()
 
 
 def cache_records() -> tuple[CacheRecord, ...]:
@@ -35,9 +37,33 @@ def cache_records() -> tuple[CacheRecord, ...]:
             raw["CreatedAt"],
             raw.get("Size", 0),
             bool(raw.get("Shared")),
+            _parents(raw),
         )
         for raw in answer.get("BuildCache") or ()
     )
+
+
+def _parents(raw: Mapping[str, Any]) -> tuple[str, ...]:
+    # Several releases of the engine spell the key with a space before it; older ones name one parent only.
+    several = raw.get("Parents") or raw.get(" Parents")
+    return tuple(several or ([raw["Parent"]] if raw.get("Parent") else ()))
+
+
+def with_descendants(ids: Iterable[str], records: Iterable[CacheRecord]) -> frozenset[str]:
+    """Return these IDs and those of all records that stand on them: a record that carries another one stays.
+
+    Args:
+        ids: The records to begin with.
+        records: All records of the build cache.
+    """
+    found = set(ids)
+    records = tuple(records)
+    grown = True
+    while grown:
+        more = {one.record_id for one in records if found.intersection(one.parents)} - found
+        found |= more
+        grown = bool(more)
+    return frozenset(found)
 
 
 def remove_cache_records(ids: Iterable[str]) -> int:

@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,21 @@ from urllib.parse import quote
 from dmhelpers.engine import bases, ledger
 from dmhelpers.engine.client import get_json
 from dmhelpers.engine.info import EngineInfo, engine_info
-from dmhelpers.errors import BuildTimeLimitReached, InputError, NameTaken
+from dmhelpers.engine.labels import COURSE
+from dmhelpers.errors import (
+    BuildFailed,
+    BuildTimeLimitReached,
+    DmHelpersError,
+    EngineError,
+    EngineUnavailable,
+    InputError,
+    NameTaken,
+)
 from dmhelpers.measure import cache_records, origins, outcome
 from dmhelpers.measure.client_run import run_client
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.events import Listener, Progress
-from dmhelpers.measure.records import BuildRecord, Stage
+from dmhelpers.measure.records import BuildRecord, Stage, Step
 from dmhelpers.measure.request import BuildRequest, full_tag
 from dmhelpers.measure.steps import provenance_lines, stage_states, steps_of
 from dmhelpers.measure.translate import build_error
@@ -87,25 +97,25 @@ def run_build(
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:
         metadata_file = Path(scratch) / "metadata.json"
-        exit_code, too_long = run_client(
-            plan.request.client_args(metadata_file=metadata_file, build_contexts=plan.build_contexts),
-            progress=progress,
-            time_limit_s=time_limit_s,
-            environment=_environment(plan.engine),
-        )
+        args = plan.request.client_args(metadata_file=metadata_file, build_contexts=plan.build_contexts)
+        try:
+            exit_code, too_long = run_client(
+                args, progress=progress, time_limit_s=time_limit_s, environment=_environment(plan.engine)
+            )
+            image_id = _made_image(plan) if exit_code == 0 else None
+        except BaseException:
+            _note_interrupted(plan, progress)
+            raise
         metadata = json.loads(metadata_file.read_text()) if metadata_file.is_file() else {}
     lines = provenance_lines(metadata)
     steps = steps_of(plan.dockerfile, progress.vertexes, lines, plan.target)
-    cache_records.note_new(plan.engine, progress.vertexes.values())
-    if too_long:
-        raise _too_long(plan, progress, time_limit_s)
-    if exit_code != 0:
-        raise build_error(progress, plan.dockerfile, steps)
-    image_id = _image_id(plan.request.tag)
-    ledger.record(plan.engine.engine_id, "image", [image_id])
-    outcome.require_complete(
-        progress, steps, plan.engine, tag=plan.request.tag, image_id=image_id, replaced_id=plan.replaced_id
-    )
+    with suppress(EngineUnavailable):  # the build's own error says it better
+        cache_records.note_new(plan.engine, progress.vertexes.values(), failed=exit_code != 0)
+        outcome.require_complete(
+            progress, steps, plan.engine, tag=plan.request.tag, image_id=image_id, replaced_id=plan.replaced_id
+        )
+    if image_id is None:
+        raise _too_long(plan, progress, time_limit_s) if too_long else _failed(plan, progress, steps, exit_code)
     origins.remember(image_id, plan.dockerfile, plan.target)
     return BuildRecord(
         image_id=image_id,
@@ -173,10 +183,23 @@ def _replaceable(tag: str, engine: EngineInfo) -> str | None:
     )
 
 
-def _image_id(tag: str) -> str:
-    found = _inspected(tag)
-    assert found is not None, tag  # noqa: S101  the client ended with 0
+def _made_image(plan: _Plan) -> str:
+    """Enter the image that this build tagged in the ledger and return its ID."""
+    found = _inspected(plan.request.tag)
+    assert found is not None, plan.request.tag  # noqa: S101  the client ended with 0
+    ledger.record(plan.engine.engine_id, "image", [found["Id"]])
     return str(found["Id"])
+
+
+def _note_interrupted(plan: _Plan, progress: Progress) -> None:
+    """Enter what an interrupted build made in the ledger, so that clean-up finds it: it may just have been tagged."""
+    with suppress(EngineError):
+        found = _inspected(plan.request.tag)
+        if found is not None and COURSE in (found["Config"].get("Labels") or {}):
+            ledger.record(plan.engine.engine_id, "image", [found["Id"]])
+        cache_records.note_new(plan.engine, progress.vertexes.values(), failed=True)
+        steps = steps_of(plan.dockerfile, progress.vertexes, {}, plan.target)
+        outcome.drop_broken_layers(progress, steps)
 
 
 def _inspected(tag: str) -> dict[str, Any] | None:
@@ -187,6 +210,19 @@ def _inspected(tag: str) -> dict[str, Any] | None:
     except docker.errors.NotFound:
         return None
     return found
+
+
+def _failed(plan: _Plan, progress: Progress, steps: tuple[Step, ...], exit_code: int) -> DmHelpersError:
+    if exit_code >= 0 and "Canceled: context canceled" not in "".join(progress.text):
+        return build_error(progress, plan.dockerfile, steps)
+    by = f"was killed by signal {-exit_code}" if exit_code < 0 else "was told to stop"
+    return BuildFailed(
+        f"The build client (docker buildx) {by} in the middle of the build of {plan.request.tag!r}, "
+        "so the engine cancelled it; nothing was tagged.",
+        hint="Build again: finished steps come from the build cache. If nobody stopped it, look for a lack of "
+        "memory with: dmhelpers doctor",
+        log=progress.log(),
+    )
 
 
 def _too_long(plan: _Plan, progress: Progress, time_limit_s: float) -> BuildTimeLimitReached:

@@ -18,10 +18,16 @@ from dmhelpers.measure.events import Vertex, moment
 _SLACK = timedelta(seconds=1)
 
 
-def note_new(engine: EngineInfo, vertexes: Iterable[Vertex]) -> None:
-    """Record in the ledger the build cache records that a build with these vertexes made."""
+def note_new(engine: EngineInfo, vertexes: Iterable[Vertex], *, failed: bool = False) -> None:
+    """Record in the ledger the build cache records that a build with these vertexes made.
+
+    Args:
+        engine: Where it was built.
+        vertexes: What BuildKit reported.
+        failed: Whether it failed: then what it sent to the engine counts even if no step worked.
+    """
     worked = [one for one in vertexes if one.intervals and not one.cached]
-    if any(one.name.startswith("[") and not one.name.startswith("[internal]") for one in worked):
+    if failed or any(one.name.startswith("[") and not one.name.startswith("[internal]") for one in worked):
         ledger.record(engine.engine_id, "cache", (one.record_id for one in _made_by(worked)))
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dmhelpers.engine import ledger
-from dmhelpers.engine.build_cache import remove_cache_records
+from dmhelpers.engine.build_cache import cache_records, remove_cache_records, with_descendants
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import EngineInfo
 from dmhelpers.errors import BuildIncomplete
 from dmhelpers.measure.cache_records import records_of
-from dmhelpers.measure.events import Progress, Vertex
+from dmhelpers.measure.events import Progress
 from dmhelpers.measure.records import Step
 
 
@@ -41,49 +41,63 @@ def require_complete(
     engine: EngineInfo,
     *,
     tag: str,
-    image_id: str,
+    image_id: str | None,
     replaced_id: str | None,
 ) -> None:
-    """Raise if a step of a build that ended with 0 shows by what it printed that it failed.
+    """Raise if a step that ended with 0 shows by what it printed that it failed.
 
     The image is removed, its tag given back to the course's image that had it before, and the
-    broken layer taken out of the build cache, so that the next build runs the step again.
+    broken layers taken out of the build cache, so that the next build runs those steps again.
 
     Args:
         progress: What BuildKit reported.
         steps: The build's steps.
         engine: Where it was built.
         tag: The tag that the build gave.
-        image_id: The image that it made.
+        image_id: The image that it made; None where a later step failed, which is then the consequence.
         replaced_id: The image that had the tag before, None if the tag was free.
 
     Raises:
         BuildIncomplete: A step shows one of the known signs.
     """
-    for step in steps:
-        vertex = progress.vertexes[step.digest]
-        printed = progress.log_of(step.digest) if step.state == "ran" else ""
-        sign = next((one for one in _SIGNS if one.printed in printed), None)
-        if sign is not None:
-            _undo(engine, tag=tag, image_id=image_id, replaced_id=replaced_id, vertex=vertex)
-            raise BuildIncomplete(
-                f"{step.instruction!r} (line {step.line}, stage {step.stage}) ended with 0 and yet failed: "
-                f"{sign.meaning}.",
-                hint=sign.hint,
-                stage=step.stage,
-                line=step.line,
-                exit_code=0,
-                log=progress.log(),
-            )
+    broken = [(step, sign) for step in steps if (sign := _sign_of(step, progress)) is not None]
+    if not broken:
+        return
+    if image_id is not None:
+        _take_back(engine, tag=tag, image_id=image_id, replaced_id=replaced_id)
+    drop_broken_layers(progress, steps)
+    step, sign = broken[0]
+    raise BuildIncomplete(
+        f"{step.instruction!r} (line {step.line}, stage {step.stage}) ended with 0 and yet failed: {sign.meaning}.",
+        hint=sign.hint,
+        stage=step.stage,
+        line=step.line,
+        exit_code=0,
+        log=progress.log(),
+    )
 
 
-def _undo(engine: EngineInfo, *, tag: str, image_id: str, replaced_id: str | None, vertex: Vertex) -> None:
+def drop_broken_layers(progress: Progress, steps: tuple[Step, ...]) -> None:
+    """Take the layers of steps that ended with 0 and yet failed out of the build cache, if there are any."""
+    broken = [step.digest for step in steps if _sign_of(step, progress) is not None]
+    made = {record.record_id for digest in broken for record in records_of(progress.vertexes[digest])}
+    if made:
+        # What later steps of the same build put on top of a broken layer would keep it in the cache.
+        remove_cache_records(with_descendants(made, cache_records()))
+
+
+def _sign_of(step: Step, progress: Progress) -> _Sign | None:
+    printed = progress.log_of(step.digest) if step.state == "ran" else ""
+    return next((one for one in _SIGNS if one.printed in printed), None)
+
+
+def _take_back(engine: EngineInfo, *, tag: str, image_id: str, replaced_id: str | None) -> None:
     client = api()
+    if image_id == replaced_id:
+        return
     with engine_answers():
-        if image_id != replaced_id:
-            client.remove_image(image_id, force=True)
-            ledger.forget(engine.engine_id, "image", [image_id])
-        if replaced_id is not None and image_id != replaced_id:
+        client.remove_image(image_id, force=True)
+        ledger.forget(engine.engine_id, "image", [image_id])
+        if replaced_id is not None:
             name, _, version = tag.rpartition(":")
             client.tag(replaced_id, name, version)
-    remove_cache_records(record.record_id for record in records_of(vertex))

@@ -24,6 +24,7 @@ _ENGINE_GONE = (
     "connection refused",
     "use of closed network connection",
 )
+_INSTALL = re.compile(r"\bnpm (?:ci|install)\b")
 _NO_NETWORK = ("EAI_AGAIN", "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "network is unreachable", "no such host")
 _NO_TRUST = ("SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_VERIFY_LEAF", "x509: certificate")
 _NO_SPACE = ("no space left on device", "ENOSPC", "No space left on device")
@@ -40,6 +41,7 @@ class _Failure:
     stage: Stage | None
     instruction: Instruction | None
     exit_code: int | None
+    cached_install: int | None
 
     @property
     def reason(self) -> str:
@@ -101,7 +103,18 @@ def _failure(progress: Progress, dockerfile: Dockerfile, steps: tuple[Step, ...]
         stage=stage,
         instruction=instruction,
         exit_code=int(code[1]) if code else None,
+        cached_install=_cached_install(steps, stage),
     )
+
+
+def _cached_install(steps: tuple[Step, ...], stage: Stage | None) -> int | None:
+    """Return the line of the stage's `npm ci` or `npm install` if it came from the build cache."""
+    lines = (
+        one.line
+        for one in steps
+        if stage and one.stage == stage.label and one.state == "cached" and _INSTALL.search(one.instruction)
+    )
+    return next(lines, None)
 
 
 def _at_line(dockerfile: Dockerfile, line: int | None) -> tuple[Stage | None, Instruction | None]:
@@ -164,6 +177,11 @@ def _run_hint(failure: _Failure) -> str:
     if any(words in printed for words in _NO_NETWORK):
         return "The container could not reach the network. Check it with: dmhelpers doctor"
     if "tsc: not found" in printed or "tsc: command not found" in printed:
+        if failure.cached_install is not None:
+            return (
+                f"Line {failure.cached_install} came from the build cache. If it installs TypeScript, it was cached "
+                "empty, as npm leaves it without a network: build again with no_cache=True."
+            )
         return (
             "TypeScript is not installed in this stage: it is a dev dependency, which npm leaves out with "
             "--omit=dev, --production or NODE_ENV=production. Run a plain `npm ci` before this line."
