@@ -6,7 +6,7 @@ DMHELPERS := .venv/bin/dmhelpers
 TESTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine bases measure test check format bench lock cleanup clean
+.PHONY: help setup engine bases measure test check ci format bench lock cleanup clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ check: setup ## Check style, formatting and types, notebooks too.
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
+
+ci: ## Run what CI runs: check and test, with every engine test required; what it starts it stops.
+	@bash .ci/run
 
 format: setup ## Format the code and mend what the linter can mend by itself.
 	@.venv/bin/ruff check --fix-only --quiet
