@@ -1,6 +1,6 @@
-"""What the benchmarks share: interleaved rounds, medians of ratios, and the command around them.
+"""What the benchmarks share: interleaved pairs, medians of ratios, and the command around them.
 
-A ratio is subject / peer within one round; the median over the rounds is reported. Both ran a moment
+A ratio is subject / peer within one pair of runs; the median over the pairs is reported. Both ran a moment
 apart, so a busy machine slows both, and the ratio holds where seconds would not.
 """
 
@@ -79,9 +79,11 @@ def compare(
     targets: Mapping[str, Target] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[Row]:
-    """Run the subject and its peers in turn, each once a round after a run to warm up, and return a row a peer.
+    """Run the subject in pairs with each peer, and return a row a peer.
 
-    The order moves on by one each round, so that nobody always runs after the same one.
+    The two of a pair run right after each other, now the one first, now the other; each peer's pairs
+    come after those of the peer before, so that what a slow one stirs up does not touch the others.
+    Both run once to warm up.
 
     Args:
         case: What is being done, for the table.
@@ -91,18 +93,27 @@ def compare(
         targets: What the subject should reach, by the peer's name.
         clock: Returns seconds.
     """
-    contenders = [subject, *peers]
-    requests: dict[str, int] = {}
-    for one in contenders:
-        _timed(one, clock)
-        if one.counted:
-            requests[one.name] = len(requests_made(functools.partial(_timed, one, clock)))
-    times: dict[str, list[float]] = {one.name: [] for one in contenders}
-    for number in range(rounds):
-        start = number % len(contenders)
-        for one in [*contenders[start:], *contenders[:start]]:
-            times[one.name].append(_timed(one, clock))
-    return [_row(case, subject, peer, times, requests, (targets or {}).get(peer.name)) for peer in peers]
+    rows = []
+    for peer in peers:
+        requests = [_warm_up(one, clock) for one in (subject, peer)]
+        pairs = [_pair(subject, peer, clock, subject_first=number % 2 == 0) for number in range(rounds)]
+        rows.append(_row(case, subject, peer, pairs, requests, (targets or {}).get(peer.name)))
+    return rows
+
+
+def _warm_up(contender: Contender, clock: Callable[[], float]) -> int | None:
+    _timed(contender, clock)
+    return len(requests_made(functools.partial(_timed, contender, clock))) if contender.counted else None
+
+
+def _pair(
+    subject: Contender, peer: Contender, clock: Callable[[], float], *, subject_first: bool
+) -> tuple[float, float]:
+    if subject_first:
+        subject_s = _timed(subject, clock)
+        return subject_s, _timed(peer, clock)
+    peer_s = _timed(peer, clock)
+    return _timed(subject, clock), peer_s
 
 
 def requests_made(call: Callable[[], object]) -> list[str]:
@@ -143,25 +154,24 @@ def _row(
     case: str,
     subject: Contender,
     peer: Contender,
-    times: Mapping[str, Sequence[float]],
-    requests: Mapping[str, int],
+    pairs: Sequence[tuple[float, float]],
+    requests: Sequence[int | None],
     target: Target | None,
 ) -> Row:
-    pairs = list(zip(times[subject.name], times[peer.name], strict=True))
     ratio = statistics.median(one / other for one, other in pairs)
     difference_s = statistics.median(one - other for one, other in pairs)
     reached = {"ratio": ratio, "difference_s": difference_s}
     return Row(
         case=case,
         subject=subject.name,
-        median_s=statistics.median(times[subject.name]),
+        median_s=statistics.median(one for one, _ in pairs),
         peer=peer.name,
-        peer_median_s=statistics.median(times[peer.name]),
+        peer_median_s=statistics.median(other for _, other in pairs),
         ratio=ratio,
         difference_s=difference_s,
         rounds=len(pairs),
-        requests=requests.get(subject.name),
-        peer_requests=requests.get(peer.name),
+        requests=requests[0],
+        peer_requests=requests[1],
         target=target.text if target else None,
         met=reached[target.of] <= target.at_most if target else None,
     )

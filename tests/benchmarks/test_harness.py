@@ -43,7 +43,7 @@ def watch() -> Watch:
 
 
 def test_ratio_is_the_median_of_the_pairs_ratios(watch):
-    """The ratio pairs what ran in the same round; it is not the ratio of the two medians."""
+    """A ratio pairs what ran one right after the other; it is not the ratio of the two medians."""
     subject = watch.contender("subject", 0, 1, 10, 6)
     peer = watch.contender("peer", 0, 2, 5, 12)
 
@@ -62,13 +62,13 @@ def test_warm_up_is_not_measured(watch):
     assert (row.median_s, row.peer_median_s, row.rounds) == (1, 2, 1)
 
 
-def test_rounds_are_interleaved_and_begin_with_another_each_time(watch):
-    """Nobody runs twice in a row within a round, and nobody always goes first."""
-    subject, peers = watch.contender("a", *[1] * 4), [watch.contender(name, *[1] * 4) for name in "bc"]
+def test_pairs_run_back_to_back_and_take_turns_in_going_first(watch):
+    """Subject and peer alternate, in changing order, and one peer's pairs are over before the next one's begin."""
+    subject, peers = watch.contender("a", *[1] * 8), [watch.contender(name, *[1] * 4) for name in "bc"]
 
     compare("case", subject, peers, rounds=3, clock=watch)
 
-    assert "".join(watch.order) == "abc" + "abc" + "bca" + "cab"
+    assert "".join(watch.order) == "ab" + "abbaab" + "ac" + "accaac"
 
 
 def test_settling_is_not_timed(watch):
@@ -134,7 +134,7 @@ def test_only_the_peer_that_is_named_has_the_target(watch):
     """Peers without a target say neither yes nor no."""
     rows = compare(
         "case",
-        watch.contender("subject", 0, 1),
+        watch.contender("subject", 0, 1, 0, 1),
         [watch.contender("one", 0, 1), watch.contender("two", 0, 1)],
         rounds=1,
         targets={"two": Target("faster", 1.0)},
