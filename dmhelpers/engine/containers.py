@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from dmhelpers.engine import ledger
+from dmhelpers.engine import ledger, messages
 from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import EngineRefused, ImageNotFound, InputError, TimeLimitReached
 
 OUTPUT_LIMIT_BYTES = 1_000_000
+_NOT_STARTED = {"executable file not found": 127, "no such file or directory": 127, "permission denied": 126}
+# A container prints to the disk of the engine first: bounded there too, and readable whatever its default is.
+_LOG_BOUNDS = {"max-size": "8m", "max-file": "2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def run(
         network: Whether it has a network.
 
     Returns:
-        What it printed and its exit code; 127 where the image has no such command.
+        What it printed and its exit code; 127 where the image has no such command, 126 where it cannot be executed.
 
     Raises:
         ImageNotFound: The engine has no such image.
@@ -114,7 +117,13 @@ def serve(
 def _arguments(command: str | Sequence[str] | None) -> list[str] | None:
     if command is None:
         return None
-    return shlex.split(command) if isinstance(command, str) else list(command)
+    try:
+        return shlex.split(command) if isinstance(command, str) else list(command)
+    except ValueError as error:
+        raise InputError(
+            f"{command!r} cannot be split into arguments: {error}.",
+            hint='Close the quote, or give a list of arguments: ["ls", "-l"]',
+        ) from error
 
 
 @contextmanager
@@ -126,10 +135,15 @@ def _container(
     ports: Sequence[int] = (),
 ) -> Iterator[str]:
     import docker.errors
+    import docker.types
 
+    if not image:
+        raise image_not_found(image)
     client = api()
     engine_id = engine_info().engine_id
-    host_config = client.create_host_config(**{name: one for name, one in host_settings.items() if one is not None})
+    given = {name: one for name, one in host_settings.items() if one is not None}
+    log_config = docker.types.LogConfig(type="json-file", config=_LOG_BOUNDS)
+    host_config = client.create_host_config(log_config=log_config, **given)
     try:
         with engine_answers():
             made = client.create_container(
@@ -176,13 +190,17 @@ def _run_to_end(container_id: str, command: Sequence[str] | None, time_limit_s: 
     try:
         _start(container_id)
     except EngineRefused as error:
-        if any(words in error.message for words in ("executable file not found", "no such file or directory")):
-            # What `docker run` answers: 127, and the engine's reason on standard error.
-            return 127, error.message
-        raise
+        # What `docker run` answers: 127 or 126, and the engine's reason on standard error.
+        code = next((code for words, code in _NOT_STARTED.items() if words in error.message), None)
+        if code is None:
+            raise
+        return code, error.message
     try:
         return int(client.wait(container_id, timeout=math.ceil(time_limit_s))["StatusCode"]), ""
     except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
+        # On a Unix socket docker-py wraps the time-out of a read in an error that means "no engine" elsewhere.
+        if "timed out" not in str(error):
+            raise messages.unavailable(endpoint(), error) from error
         with suppress(Exception):
             client.kill(container_id)
         raise TimeLimitReached(
@@ -194,9 +212,19 @@ def _run_to_end(container_id: str, command: Sequence[str] | None, time_limit_s: 
 def _output(container_id: str) -> tuple[str, str]:
     client = api()
     with engine_answers():
-        parts = [client.logs(container_id, stdout=one, stderr=not one) for one in (True, False)]
-    stdout, stderr = (raw[-OUTPUT_LIMIT_BYTES:].decode("utf-8", "replace") for raw in parts)
+        stdout, stderr = (
+            _end_of(client.logs(container_id, stdout=one, stderr=not one, stream=True)) for one in (True, False)
+        )
     return stdout, stderr
+
+
+def _end_of(pieces: Iterable[bytes]) -> str:
+    kept = bytearray()
+    for piece in pieces:
+        kept += piece
+        if len(kept) > 2 * OUTPUT_LIMIT_BYTES:
+            del kept[:-OUTPUT_LIMIT_BYTES]
+    return kept[-OUTPUT_LIMIT_BYTES:].decode("utf-8", "replace")
 
 
 def _published(container_id: str, port: int) -> int:
