@@ -83,7 +83,7 @@ def run_build(
     Raises:
         ProjectNotFound: There is no such folder or Dockerfile.
         DockerfileError: The Dockerfile cannot be read; carries the line.
-        StageNotFound: The target is not one of its stages.
+        StageNotFound: The target, or one to run again, is not one of its stages, or is one without a name.
         InputError: The tag or the time limit cannot be meant.
         NameTaken: The tag names an image that the course did not make.
         BaseImageError: A base image cannot be had.
@@ -145,7 +145,7 @@ def _plan(
     name = full_tag(tag, folder)
     dockerfile = read_dockerfile(folder, file=file, build_args=build_args)
     stage = dockerfile.find(target)
-    again = [dockerfile.find(one).label for one in rerun]
+    again = [dockerfile.name_of(dockerfile.find(one)) for one in rerun]
     engine = engine_info()
     replaced_id = _replaceable(name, engine)
     known = [one for one in dockerfile.base_images(stage) if one in bases.known()]
@@ -154,13 +154,19 @@ def _plan(
         folder=folder,
         file=file,
         tag=name,
-        target=None if target is None else stage.label if stage.name else str(stage.index),
+        target=_target_name(dockerfile, stage, target),
         build_args=build_args,
         no_cache=no_cache,
         rerun=again,
     )
     contexts = {one.name: one.build_context for one in ready if one.build_context}
     return _Plan(request, dockerfile, stage, engine, replaced_id, contexts)
+
+
+def _target_name(dockerfile: Dockerfile, stage: Stage, target: str | int | None) -> str | None:
+    if target is None or (stage.name is None and stage is dockerfile.stages[-1]):
+        return None  # the last stage is what a build without a target makes
+    return dockerfile.name_of(stage)
 
 
 def _environment(engine: EngineInfo) -> dict[str, str]:

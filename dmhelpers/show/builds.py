@@ -150,7 +150,7 @@ def build(
     Raises:
         ProjectNotFound: There is no such folder or Dockerfile.
         DockerfileError: The Dockerfile cannot be read; carries the line.
-        StageNotFound: The target is not one of its stages.
+        StageNotFound: The target, or one to run again, is not one of its stages, or is one without a name.
         InputError: The tag or the time limit cannot be meant.
         NameTaken: The tag names an image that the course did not make.
         BaseImageError: A base image cannot be had.
