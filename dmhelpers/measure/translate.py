@@ -24,6 +24,12 @@ _ENGINE_GONE = (
     "connection refused",
     "use of closed network connection",
 )
+_UNPULLED = (
+    "failed to resolve source metadata",
+    "pull access denied",
+    "failed to do request",
+    "failed to authorize",
+)
 _INSTALL = re.compile(r"\bnpm (?:ci|install)\b")
 _NO_NETWORK = ("EAI_AGAIN", "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "network is unreachable", "no such host")
 _NO_TRUST = ("SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_VERIFY_LEAF", "x509: certificate")
@@ -66,7 +72,8 @@ def build_error(progress: Progress, dockerfile: Dockerfile, steps: tuple[Step, .
         steps: The steps found so far, the failed one among them if there was one.
     """
     failure = _failure(progress, dockerfile, steps)
-    if any(words in failure.error for words in _ENGINE_GONE):
+    unpulled = any(words in failure.error for words in _UNPULLED)  # a registry may refuse connections too
+    if not unpulled and any(words in failure.error for words in _ENGINE_GONE):
         return EngineUnavailable(
             "The engine went away in the middle of the build; nothing was tagged.",
             hint=messages.no_engine_hint() + "  Then build again: finished steps come from the build cache.",
@@ -199,16 +206,7 @@ def _run_hint(failure: _Failure) -> str:
 
 def _unresolved_image(failure: _Failure) -> tuple[str, str] | None:
     """An image that could not be had: a typo in `--from` looks the same to BuildKit as a missing base image."""
-    unpulled = any(
-        words in failure.error
-        for words in (
-            "failed to resolve source metadata",
-            "pull access denied",
-            "failed to do request",
-            "failed to authorize",
-        )
-    )
-    if not unpulled:
+    if not any(words in failure.error for words in _UNPULLED):
         return None
     stages = [stage.label for stage in failure.dockerfile.stages]
     edges = [
