@@ -161,6 +161,9 @@ def engine_answers() -> Iterator[None]:
     except docker.errors.NotFound:
         raise
     except docker.errors.APIError as error:
+        if "invalid reference format" in str(error.explanation):
+            # A name that no image can have, such as `UPPER` or `--help`, is the name of no image.
+            raise docker.errors.ImageNotFound(str(error), response=error.response) from error
         raise messages.refused(error) from error
     except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
         forget_clients()
