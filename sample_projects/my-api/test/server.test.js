@@ -9,7 +9,7 @@ const { it } = require("node:test");
 const SERVER = path.join(__dirname, "..", "dist", "server.js");
 
 for (const signal of ["SIGTERM", "SIGINT"]) {
-  it(`the program listens on PORT, answers, and ends with 0 on ${signal}`, { timeout: 20_000 }, async (context) => {
+  it(`the program listens on PORT, answers, and ends with 0 on ${signal}`, { timeout: 10_000 }, async (context) => {
     const server = spawn(process.execPath, [SERVER], {
       env: { ...process.env, PORT: "0" },
       stdio: ["ignore", "pipe", "inherit"],
