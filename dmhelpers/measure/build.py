@@ -232,7 +232,9 @@ def _failed(plan: _Plan, progress: Progress, steps: tuple[Step, ...], exit_code:
 
 
 def _too_long(plan: _Plan, progress: Progress, time_limit_s: float) -> BuildTimeLimitReached:
-    running = next((one for one in progress.vertexes.values() if one.started and not one.done), None)
+    running = next(
+        (one for one in progress.vertexes.values() if one.started and (not one.done or "canceled" in one.error)), None
+    )
     at = f" It was at {running.name!r}." if running else ""
     return BuildTimeLimitReached(
         f"The build of {plan.request.tag!r} ran longer than its limit of {seconds(time_limit_s)} "

@@ -17,6 +17,7 @@ _EXCERPT = re.compile(r"^\s*\d+ \| ")
 _STAGE_NUMBER = re.compile(r"invalid stage index (\d+)")
 _EXIT_CODE = re.compile(r"did not complete successfully: exit code: (\d+)")
 _NOT_FOUND = re.compile(r'"([^"]+)": not found')
+_STAGE_BELOW = re.compile(r'cannot copy from stage "([^"]+)", it needs to be defined before')
 _ENGINE_GONE = (
     "error reading from server",
     "Cannot connect to the Docker daemon",
@@ -150,6 +151,12 @@ def _explain(failure: _Failure) -> tuple[str, str]:
     missing = _NOT_FOUND.search(failure.error)
     if missing and failure.instruction and failure.instruction.name in ("COPY", "ADD"):
         return _missing_source(failure, missing[1])
+    below = _STAGE_BELOW.search(failure.error)
+    if below:
+        return (
+            f"{failure.where}: the stage {below[1]!r} is not above the one that copies from it.",
+            "A stage copies only from stages above it: move that stage up, or rename one of two namesakes.",
+        )
     last = next((line for line in reversed(failure.error.splitlines()) if line.strip()), "no reason given")
     return (
         f"The build failed at {failure.where}: {last.removeprefix('ERROR: ').strip()}",
