@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import shutil
 import sys
+import tarfile
 import textwrap
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -154,14 +158,14 @@ def unchanged_engine() -> Iterator[EngineState]:
     before = engine_state()
     yield before
     cleanup()
+    if os.environ.get(SHARED) == "1":
+        _hold_ledger_is_empty()
+        return
     after = engine_state()
     deadline = time.monotonic() + 3
     while after != before and time.monotonic() < deadline:  # a container of somebody else that is just ending
         time.sleep(0.2)
         after = engine_state()
-    if os.environ.get(SHARED) == "1":
-        _hold_ledger_is_empty()
-        return
     assert after.without(before) == {}, "left behind"
     assert before.without(after) == {}, "removed, though it was there before"
 
@@ -173,3 +177,80 @@ def _hold_ledger_is_empty() -> None:
     engine_id = engine_info().engine_id
     for kind in ("image", "container", "volume", "network"):
         assert ledger.recorded(engine_id, kind) == frozenset(), f"left in the ledger: {kind}"
+
+
+class Foreign:
+    """Makes images and containers as a person would, without the course: no label of ours, no ledger."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.containers: list[str] = []
+
+    def image(self, name: str | None = None) -> str:
+        """Import a tiny image that has nothing of the course, and return its name."""
+        from dmhelpers.engine.client import api
+
+        name = name or f"somebodys-{uuid.uuid4().hex[:8]}:theirs"
+        repository, _, tag = name.rpartition(":")
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            member = tarfile.TarInfo("theirs")
+            member.size = len(name)
+            archive.addfile(member, io.BytesIO(name.encode()))
+        api().import_image_from_data(buffer.getvalue(), repository=repository, tag=tag)
+        self.names.append(name)
+        return name
+
+    def built_from(self, base: str, folder: Path) -> str:
+        """Build an image FROM one of the course's: it inherits the label. Return its name."""
+        from dmhelpers.engine.client import docker_cli
+
+        name = f"somebodys-{uuid.uuid4().hex[:8]}:on-ours"
+        folder.mkdir()
+        (folder / "theirs").write_text(name)
+        (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY theirs /\n")
+        docker_cli(["buildx", "build", "--provenance=false", "-t", name, str(folder)], timeout_s=60)
+        self.names.append(name)
+        return name
+
+    def container(self, image: str) -> str:
+        """Create a container, which inherits the image's labels, and return its ID."""
+        from dmhelpers.engine.client import api
+
+        self.containers.append(api().create_container(image, ["/theirs"])["Id"])
+        return self.containers[-1]
+
+    def remove(self) -> None:
+        """Remove all that was made here."""
+        import docker.errors
+
+        from dmhelpers.engine.client import api
+
+        for one in self.containers:
+            with suppress(docker.errors.NotFound):
+                api().remove_container(one, force=True)
+        for one in self.names:
+            with suppress(docker.errors.NotFound):
+                api().remove_image(one, force=True)
+
+
+@pytest.fixture
+def foreign(unchanged_engine: EngineState) -> Iterator[Foreign]:
+    """Give what a person makes on the engine beside the course; removed before the engine's state is compared."""
+    found = Foreign()
+    yield found
+    found.remove()
+
+
+@pytest.fixture
+def shell_project(project: Project) -> Callable[..., Path]:
+    """Write a project whose one stage can run commands: `shell_project("RUN true")`; its lines begin at 3."""
+    from dmhelpers.engine import bases
+
+    base = "node:20-alpine"
+    bases.ensure_many([base])
+
+    def write(instructions: str) -> Path:
+        return project({"Dockerfile": f"FROM {base}\nCOPY fresh /\n{instructions}", "fresh": uuid.uuid4().hex})
+
+    return write
