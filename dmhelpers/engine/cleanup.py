@@ -115,21 +115,42 @@ def _remove_images(engine_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     with engine_answers():
         listed: list[dict[str, Any]] = client.images(all=True, filters=_FILTER)
     ours = [one for one in listed if one["Id"] in known and one["Id"] not in bases]
-    ours.sort(key=lambda one: one["Created"], reverse=True)
     gone: list[str] = []
     kept: list[str] = []
-    for one in ours:
-        name = next(iter(one.get("RepoTags") or ()), one["Id"])
+    for one in sorted(ours, key=lambda one: one["Created"], reverse=True):
         try:
-            with suppress_gone(), engine_answers():
-                client.remove_image(one["Id"], force=True)
+            removed, reason = _remove_image(engine_id, one)
         except EngineError as error:
-            kept.append(f"{name}: {error.message}")
-            continue
-        gone.append(name)
-        ledger.forget(engine_id, "image", [one["Id"]])
+            removed, reason = [], f"{_names(one)[0]}: {error.message}"
+        gone += removed
+        if reason:
+            kept.append(reason)
+        else:
+            ledger.forget(engine_id, "image", [one["Id"]])
     ledger.forget(engine_id, "image", known - {one["Id"] for one in listed})
+    ledger.forget(engine_id, "tag", gone)
     return tuple(gone), tuple(kept)
+
+
+def _remove_image(engine_id: str, image: dict[str, Any]) -> tuple[list[str], str]:
+    """Take away the names that the course gave; the image goes with its last name.
+
+    Returns:
+        The names taken away, and why the image stays; ``""`` where it went.
+    """
+    client, given = api(), ledger.recorded(engine_id, "tag")
+    names = _names(image)
+    ours = [name for name in names if name in given or name == image["Id"]]
+    for name in ours:
+        with suppress_gone(), engine_answers():
+            client.remove_image(name)
+    others = [name for name in names if name not in ours]
+    return ours, f"{image['Id']}: somebody named it {', '.join(others)}." if others else ""
+
+
+def _names(image: dict[str, Any]) -> list[str]:
+    """Return an image's tags, or its ID where it has none."""
+    return [name for name in image.get("RepoTags") or () if name != "<none>:<none>"] or [str(image["Id"])]
 
 
 def suppress_gone() -> suppress:

@@ -11,10 +11,11 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote, unquote
 
 from dmhelpers.engine.places import state_folder
 
-Kind = Literal["image", "container", "volume", "network", "cache", "base"]
+Kind = Literal["image", "container", "volume", "network", "cache", "base", "tag"]
 
 
 def record(engine_id: str, kind: Kind, ids: Iterable[str]) -> None:
@@ -22,8 +23,9 @@ def record(engine_id: str, kind: Kind, ids: Iterable[str]) -> None:
 
     Args:
         engine_id: The engine's own ID (`EngineInfo.engine_id`).
-        kind: What they are; ``"base"`` is a base image that the course pulled or assembled.
-        ids: Their full IDs.
+        kind: What they are; ``"base"`` is a base image that the course pulled or assembled, ``"tag"`` a name
+            that the course gave to an image.
+        ids: Their full IDs, or names.
     """
     folder = _folder(engine_id, kind)
     folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,7 @@ def recorded(engine_id: str, kind: Kind) -> frozenset[str]:
     folder = _folder(engine_id, kind)
     if not folder.is_dir():
         return frozenset()
-    return frozenset(entry.name.replace("+", ":") for entry in folder.iterdir())
+    return frozenset(unquote(entry.name).replace("+", ":") for entry in folder.iterdir())
 
 
 def forget(engine_id: str, kind: Kind, ids: Iterable[str]) -> None:
@@ -52,4 +54,5 @@ def _folder(engine_id: str, kind: Kind) -> Path:
 
 
 def _file_name(one: str) -> str:
-    return one.replace(":", "+")
+    # A tag may hold slashes, and Windows refuses colons; no ID and no tag holds a plus sign.
+    return quote(one.replace(":", "+"), safe="+")

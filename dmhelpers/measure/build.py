@@ -177,11 +177,12 @@ def _environment(engine: EngineInfo) -> dict[str, str]:
 
 
 def _replaceable(tag: str, engine: EngineInfo) -> str | None:
-    """Return the ID of the course's own image under this tag, None where the tag is free."""
+    """Return the ID of the course's own image under a tag that the course gave, None where the tag is free."""
     held = _inspected(tag)
     if held is None:
         return None
-    if held["Id"] in ledger.recorded(engine.engine_id, "image"):
+    engine_id = engine.engine_id
+    if held["Id"] in ledger.recorded(engine_id, "image") and tag in ledger.recorded(engine_id, "tag"):
         return str(held["Id"])
     raise NameTaken(
         f"There is an image {tag!r} on this engine that the course did not make; building would take its name away.",
@@ -193,8 +194,13 @@ def _made_image(plan: _Plan) -> str:
     """Enter the image that this build tagged in the ledger and return its ID."""
     found = _inspected(plan.request.tag)
     assert found is not None, plan.request.tag  # noqa: S101  the client ended with 0
-    ledger.record(plan.engine.engine_id, "image", [found["Id"]])
+    _enter(plan, found)
     return str(found["Id"])
+
+
+def _enter(plan: _Plan, found: Mapping[str, Any]) -> None:
+    ledger.record(plan.engine.engine_id, "image", [found["Id"]])
+    ledger.record(plan.engine.engine_id, "tag", [plan.request.tag])
 
 
 def _note_interrupted(plan: _Plan, progress: Progress) -> None:
@@ -202,7 +208,7 @@ def _note_interrupted(plan: _Plan, progress: Progress) -> None:
     with suppress(EngineError):
         found = _inspected(plan.request.tag)
         if found is not None and COURSE in (found["Config"].get("Labels") or {}):
-            ledger.record(plan.engine.engine_id, "image", [found["Id"]])
+            _enter(plan, found)
         cache_records.note_new(plan.engine, progress.vertexes.values(), failed=True)
         steps = steps_of(plan.dockerfile, progress.vertexes, {}, plan.target)
         outcome.drop_broken_layers(progress, steps)

@@ -96,7 +96,7 @@ def _take_back(engine: EngineInfo, *, tag: str, image_id: str, replaced_id: str 
     if image_id == replaced_id:
         return
     with engine_answers():
-        client.remove_image(image_id, force=True)
+        client.remove_image(tag)
         ledger.forget(engine.engine_id, "image", [image_id])
         if replaced_id is not None:
             name, _, version = tag.rpartition(":")
