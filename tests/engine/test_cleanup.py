@@ -12,6 +12,7 @@ from dmhelpers.engine.build_cache import cache_records
 from dmhelpers.engine.client import api, docker_cli
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.errors import NameTaken
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("unchanged_engine")]
 
@@ -66,6 +67,30 @@ def test_what_others_built_on_ours_stays(built, foreign, tmp_path):
     assert built.tag in cleaned.images
     assert api().inspect_image(theirs)["RootFS"] == before["RootFS"]
     assert api().inspect_container(container)["Image"] == before["Id"]
+
+
+def test_an_image_that_somebody_named_too_stays_under_that_name(built):
+    """Our name goes; the name that a person gave the same image stays, with the image, and clean-up says so."""
+    client, theirs = api(), f"somebodys-{uuid.uuid4().hex[:8]}"
+    client.tag(built.image_id, theirs, "kept")
+    try:
+        cleaned = dm.cleanup()
+        assert client.inspect_image(built.image_id)["RepoTags"] == [f"{theirs}:kept"]
+        assert cleaned.images == (built.tag,)
+        assert f"{theirs}:kept" in str(cleaned)
+    finally:
+        client.remove_image(f"{theirs}:kept")
+
+
+def test_a_name_that_somebody_gave_an_image_of_ours_is_not_taken(built, project):
+    """A person's own name for an image of the course is theirs: a build under it is refused."""
+    client, theirs = api(), f"somebodys-{uuid.uuid4().hex[:8]}"
+    client.tag(built.image_id, theirs, "kept")
+    try:
+        with pytest.raises(NameTaken, match=theirs):
+            dm.build(project({"Dockerfile": "FROM scratch\n"}), tag=f"{theirs}:kept", progress="quiet")
+    finally:
+        client.remove_image(f"{theirs}:kept")
 
 
 def test_somebodys_container_of_ours_stays(built, foreign):
