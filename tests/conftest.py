@@ -146,7 +146,7 @@ def engine_state() -> EngineState:
         containers=frozenset(one["Id"] for one in client.containers(all=True)),
         images=frozenset(images),
         volumes=frozenset(one["Name"] for one in client.volumes().get("Volumes") or ()),
-        networks=frozenset(one["Id"] for one in client.networks()),
+        networks=frozenset(one["Name"] for one in client.networks()),  # an engine's own change ID as it starts
     )
 
 

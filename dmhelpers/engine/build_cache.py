@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dmhelpers.engine.client import api, engine_answers, get_json
+from dmhelpers.errors import EngineRefused
 
 _IDS_A_REQUEST = 100
+_TRIES, _PAUSE_S = 5, 0.25
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class CacheRecord:
 def cache_records() -> tuple[CacheRecord, ...]:
     """Return every record of the engine's build cache, in one request."""
     # docker-py's df() cannot ask for the build cache alone, and counting every volume is slow.
-    answer = get_json("/system/df", {"type": "build-cache"})
+    answer = _patiently(lambda: get_json("/system/df", {"type": "build-cache"}))
     return tuple(
         CacheRecord(
             raw["ID"],
@@ -72,12 +77,31 @@ def remove_cache_records(ids: Iterable[str]) -> int:
     Records that an image or another record still needs stay.
     """
     wanted = sorted(ids)
-    client = api()
     freed = 0
     for start in range(0, len(wanted), _IDS_A_REQUEST):
         # The engine takes one value for `id` and reads it as a regular expression.
         pattern = "|".join(map(re.escape, wanted[start : start + _IDS_A_REQUEST]))
-        with engine_answers():
-            answer = client.prune_builds(filters={"id": [f"^({pattern})$"]}, all=True)  # type: ignore[arg-type]
-        freed += int(answer.get("SpaceReclaimed") or 0)
+        freed += _patiently(functools.partial(_prune, f"^({pattern})$"))
     return freed
+
+
+def _prune(pattern: str) -> int:
+    with engine_answers():
+        answer = api().prune_builds(filters={"id": [pattern]}, all=True)  # type: ignore[arg-type]
+    return int(answer.get("SpaceReclaimed") or 0)
+
+
+def _patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """Ask, and for a second ask again while the engine's disk is full.
+
+    BuildKit writes to its disk even to list or remove records; right after a build that filled the
+    disk it cannot, and a moment later, when it has let go of what failed, it can.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return ask()
+        except EngineRefused as error:
+            if "no space left on device" not in error.message:
+                raise
+            time.sleep(_PAUSE_S)
+    return ask()

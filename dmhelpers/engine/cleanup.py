@@ -11,7 +11,7 @@ from dmhelpers.engine.build_cache import cache_records, remove_cache_records
 from dmhelpers.engine.client import api, engine_answers, get_json
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE
-from dmhelpers.errors import EngineError
+from dmhelpers.errors import EngineError, EngineRefused
 from dmhelpers.units import docker_size
 
 _FILTER = {"label": f"{COURSE}=1"}
@@ -60,19 +60,29 @@ def cleanup() -> Cleaned:
     volumes = _remove_volumes(engine_id)
     networks = _remove_networks(engine_id)
     images, kept = _remove_images(engine_id)
-    recorded = ledger.recorded(engine_id, "cache")
-    present = {one.record_id for one in cache_records()}
-    ours = recorded & present
-    remove_cache_records(ours)
-    left = {one.record_id for one in cache_records()} if ours else set()
-    ledger.forget(engine_id, "cache", recorded - left)
-    return Cleaned(containers, images, volumes, networks, len(ours - left), max(0, used_before - _used_bytes()), kept)
+    cache_count, cache_kept = _remove_cache(engine_id)
+    freed_bytes = max(0, used_before - _used_bytes())
+    return Cleaned(containers, images, volumes, networks, cache_count, freed_bytes, kept + cache_kept)
 
 
 def _used_bytes() -> int:
     """Return the bytes of image layers and of build cache that no image shares, as `docker system df` counts them."""
     layers = int(get_json("/system/df", {"type": "image"}).get("LayersSize") or 0)
-    return layers + sum(one.size_bytes for one in cache_records() if not one.shared)
+    with suppress(EngineRefused):  # on a full disk the build cache cannot be counted
+        layers += sum(one.size_bytes for one in cache_records() if not one.shared)
+    return layers
+
+
+def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
+    recorded = ledger.recorded(engine_id, "cache")
+    try:
+        ours = recorded & {one.record_id for one in cache_records()}
+        remove_cache_records(ours)
+        left = {one.record_id for one in cache_records()} if ours else set()
+    except EngineRefused as error:
+        return 0, (f"the build cache: {error.message} Restart the engine, then run this again.",)
+    ledger.forget(engine_id, "cache", recorded - left)
+    return len(ours - left), ()
 
 
 def _remove_containers(engine_id: str) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from dmhelpers.errors import (
     BuildTimeLimitReached,
     DmHelpersError,
     EngineError,
-    EngineUnavailable,
     InputError,
     NameTaken,
 )
@@ -109,11 +108,11 @@ def run_build(
         metadata = json.loads(metadata_file.read_text()) if metadata_file.is_file() else {}
     lines = provenance_lines(metadata)
     steps = steps_of(plan.dockerfile, progress.vertexes, lines, plan.target)
-    with suppress(EngineUnavailable):  # the build's own error says it better
+    with suppress(EngineError):  # gone, or its disk is full: the build's own error says it better
         cache_records.note_new(plan.engine, progress.vertexes.values(), failed=exit_code != 0)
-        outcome.require_complete(
-            progress, steps, plan.engine, tag=plan.request.tag, image_id=image_id, replaced_id=plan.replaced_id
-        )
+    outcome.require_complete(
+        progress, steps, plan.engine, tag=plan.request.tag, image_id=image_id, replaced_id=plan.replaced_id
+    )
     if image_id is None:
         raise _too_long(plan, progress, time_limit_s) if too_long else _failed(plan, progress, steps, exit_code)
     origins.remember(image_id, plan.dockerfile, plan.target)

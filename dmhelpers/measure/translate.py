@@ -49,6 +49,7 @@ class _Failure:
     instruction: Instruction | None
     exit_code: int | None
     cached_install: int | None
+    sending: bool
 
     @property
     def reason(self) -> str:
@@ -112,6 +113,7 @@ def _failure(progress: Progress, dockerfile: Dockerfile, steps: tuple[Step, ...]
         instruction=instruction,
         exit_code=int(code[1]) if code else None,
         cached_install=_cached_install(steps, stage),
+        sending=bool(failed and failed.name.startswith("[internal] load build context")),
     )
 
 
@@ -136,6 +138,12 @@ def _at_line(dockerfile: Dockerfile, line: int | None) -> tuple[Stage | None, In
 def _explain(failure: _Failure) -> tuple[str, str]:
     everything = failure.error + failure.printed
     if any(words in everything for words in _NO_SPACE):
+        if failure.sending:
+            return (
+                "The engine's disk ran full while the project's files were sent to it.",
+                "Leave large files out with .dockerignore. To free space: dmhelpers cleanup, or docker builder prune "
+                "-af; what the broken transfer holds comes back within two minutes. See docker system df.",
+            )
         return (
             f"The engine's disk ran full at {failure.where}.",
             "Free space with dmhelpers cleanup, or docker builder prune -af; see docker system df.",
