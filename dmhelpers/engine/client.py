@@ -175,7 +175,10 @@ def _api_for(host: str, process_id: int) -> docker.APIClient:  # noqa: ARG001  a
     import docker as docker_py
 
     with engine_answers():
-        return docker_py.APIClient(version="auto", timeout=60, **_connection(host))
+        try:
+            return docker_py.APIClient(version="auto", timeout=60, **_connection(host))
+        except ValueError as error:  # an address that is none, such as a port above 65535
+            raise messages.unavailable(endpoint(), error) from error
 
 
 def _connection(host: str) -> dict[str, Any]:
@@ -195,8 +198,10 @@ def _current_context() -> Context | None:
     if not name and not config.is_file():
         return None
     from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
 
-    context = ContextAPI.get_context(name) if name else ContextAPI.get_current_context()
+    name = name or get_current_context_name()
+    context = ContextAPI.get_context(name)
     if context is None:
         raise EngineUnavailable(
             f"The Docker context {name!r} does not exist.",
