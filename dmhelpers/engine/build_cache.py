@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -81,21 +80,18 @@ def remove_cache_records(ids: Iterable[str]) -> int:
     for start in range(0, len(wanted), _IDS_A_REQUEST):
         # The engine takes one value for `id` and reads it as a regular expression.
         pattern = "|".join(map(re.escape, wanted[start : start + _IDS_A_REQUEST]))
-        freed += _patiently(functools.partial(_prune, f"^({pattern})$"))
+        with engine_answers():
+            answer = api().prune_builds(filters={"id": [f"^({pattern})$"]}, all=True)  # type: ignore[arg-type]
+        freed += int(answer.get("SpaceReclaimed") or 0)
     return freed
-
-
-def _prune(pattern: str) -> int:
-    with engine_answers():
-        answer = api().prune_builds(filters={"id": [pattern]}, all=True)  # type: ignore[arg-type]
-    return int(answer.get("SpaceReclaimed") or 0)
 
 
 def _patiently(ask: Callable[[], _Answer]) -> _Answer:
     """Ask, and for a second ask again while the engine's disk is full.
 
-    BuildKit writes to its disk even to list or remove records; right after a build that filled the
-    disk it cannot, and a moment later, when it has let go of what failed, it can.
+    BuildKit writes to its disk even to list its records; right after a build that filled the disk it
+    cannot, and a moment later, when it has let go of what failed, it can. A prune that failed is not
+    repeated: what it left is not touched by a second one until the engine was restarted.
     """
     for _ in range(_TRIES - 1):
         try:

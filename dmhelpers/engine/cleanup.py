@@ -80,7 +80,8 @@ def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
         remove_cache_records(ours)
         left = {one.record_id for one in cache_records()} if ours else set()
     except EngineRefused as error:
-        return 0, (f"the build cache: {error.message} Restart the engine, then run this again.",)
+        cure = "Make room on the engine's disk, restart the engine, then run this again."
+        return 0, (f"the build cache: {error.message} {cure}",)
     ledger.forget(engine_id, "cache", recorded - left)
     return len(ours - left), ()
 

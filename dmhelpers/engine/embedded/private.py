@@ -16,7 +16,7 @@ from typing import Literal, Self
 from dmhelpers.engine.client import docker_cli
 from dmhelpers.engine.embedded import start, state
 from dmhelpers.engine.embedded.namespaces import Namespaces, children, remove_cgroups, tool
-from dmhelpers.errors import EngineError
+from dmhelpers.errors import EngineError, TimeLimitReached
 
 
 class PrivateEngine:
@@ -141,7 +141,10 @@ class PrivateEngine:
 
     def _answers(self) -> bool:
         asked = ["--host", self.host, "version", "--format", "{{.Server.Version}}"]
-        return docker_cli(asked, timeout_s=10, check=False).exit_code == 0
+        try:
+            return docker_cli(asked, timeout_s=10, check=False).exit_code == 0
+        except TimeLimitReached:  # after a crash it listens first and then ends what the crash left running
+            return False
 
     def _await_end(self) -> None:
         if self._engine is not None:

@@ -216,7 +216,12 @@ def cure_for(line: str) -> str:
 
 def _did_not_start(what: str, log: Path) -> EngineError:
     try:
-        line = decisive_line(log.read_text(encoding="utf-8", errors="replace"))
+        text = log.read_text(encoding="utf-8", errors="replace")
+        line = decisive_line(text)
     except OSError:
-        line = "it wrote no log"
-    return EngineError(f"The engine did not start: {what}.\n{line}\n(log: {log})", hint=cure_for(line))
+        text = line = "it wrote no log"
+    # On a full disk the decisive line blames the storage driver; the reason stands above it.
+    full = re.search("no space left on device", text)
+    return EngineError(
+        f"The engine did not start: {what}.\n{line}\n(log: {log})", hint=cure_for(full[0] if full else line)
+    )
