@@ -13,7 +13,8 @@ from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import InputError
 
 _TAG = re.compile(
-    r"(?P<name>[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)(?::(?P<tag>[\w][\w.-]{0,127}))?",
+    r"(?P<name>(?:[A-Za-z0-9][A-Za-z0-9.-]*:\d+/)?"  # a registry with its port
+    r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)(?::(?P<tag>\w[\w.-]{0,127}))?",
     re.ASCII,
 )
 
