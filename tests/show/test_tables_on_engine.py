@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import uuid
 
 import pytest
-import requests
 
 import dmhelpers as dm
 from dmhelpers.engine.client import api, docker_cli
@@ -38,13 +38,13 @@ def make(project, name, text="FROM scratch\nCOPY a /\n", *, size=10, **more):
 def requests_of(monkeypatch):
     """Return the list that every request to the engine is entered in from now on."""
     seen = []
-    send = requests.Session.send
+    putrequest = http.client.HTTPConnection.putrequest
 
-    def spy(self, request, **more):
-        seen.append(f"{request.method} {request.path_url}")
-        return send(self, request, **more)
+    def spy(self, method, url, *args, **more):
+        seen.append(f"{method} {url}")
+        return putrequest(self, method, url, *args, **more)
 
-    monkeypatch.setattr(requests.Session, "send", spy)
+    monkeypatch.setattr(http.client.HTTPConnection, "putrequest", spy)
     return seen
 
 
@@ -99,7 +99,7 @@ def test_images_by_name_tag_and_pattern(project, repository):
 def test_an_image_of_two_names_has_two_rows(project, repository):
     """An image with two names has a row for each; one without a name has none."""
     build = make(project, f"{repository}:one")
-    api().tag(build.image_id, repository, "two")
+    dm.build(project({}), tag=f"{repository}:two", progress="quiet")
     frame = dm.images(repository)
     assert sorted(frame["tag"]) == ["one", "two"]
     assert set(frame["image_id"]) == {build.image_id}
