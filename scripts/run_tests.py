@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     code = run_pytest(f"{status.store or 'no'} image store", arguments, closing)
     if code == 0 and status.ours:
         code = on_the_other_store(status.store, arguments, closing)
-    elif status.reachable:
+    elif code == 0 and status.reachable:
         print("This engine is not the course's to restart: the other image store was not tested.", flush=True)
     CLOSING_LINES.parent.mkdir(parents=True, exist_ok=True)
     CLOSING_LINES.write_text("\n".join(closing) + "\n", encoding="utf-8")
