@@ -11,12 +11,14 @@ from dmhelpers.errors import BuildFailed, DmHelpersError, DockerfileError, Engin
 from dmhelpers.measure.dockerfile import Dockerfile
 from dmhelpers.measure.events import Progress
 from dmhelpers.measure.records import Instruction, Stage, Step
+from dmhelpers.measure.run_hints import run_hint, without_address
 
 _EXCERPT_LINE = re.compile(r"^\s*(\d+) \| >>> ", re.MULTILINE)
 _EXCERPT = re.compile(r"^\s*\d+ \| ")
 _STAGE_NUMBER = re.compile(r"invalid stage index (\d+)")
 _EXIT_CODE = re.compile(r"did not complete successfully: exit code: (\d+)")
 _NOT_FOUND = re.compile(r'"([^"]+)": not found')
+_NOT_WALKED = re.compile(r"failed to walk \S*/buildkit-mount\d+(/\S*): .*no such file or directory")
 _STAGE_BELOW = re.compile(r'cannot copy from stage "([^"]+)", it needs to be defined before')
 _ENGINE_GONE = (
     "error reading from server",
@@ -32,8 +34,6 @@ _UNPULLED = (
     "failed to authorize",
 )
 _INSTALL = re.compile(r"\bnpm (?:ci|install)\b")
-_NO_NETWORK = ("EAI_AGAIN", "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "network is unreachable", "no such host")
-_NO_TRUST = ("SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_VERIFY_LEAF", "x509: certificate")
 _NO_SPACE = ("no space left on device", "ENOSPC", "No space left on device")
 
 
@@ -156,9 +156,9 @@ def _explain(failure: _Failure) -> tuple[str, str]:
     unresolved = _unresolved_image(failure)
     if unresolved:
         return unresolved
-    missing = _NOT_FOUND.search(failure.error)
+    missing = _NOT_FOUND.search(failure.error) or _NOT_WALKED.search(failure.error)
     if missing and failure.instruction and failure.instruction.name in ("COPY", "ADD"):
-        return _missing_source(failure, missing[1])
+        return _missing_source(failure, _source_at(missing[1], failure.instruction))
     below = _STAGE_BELOW.search(failure.error)
     if below:
         return (
@@ -184,39 +184,12 @@ def _no_such_number(failure: _Failure, number: str) -> tuple[str, str]:
 
 
 def _failed_run(failure: _Failure) -> tuple[str, str]:
-    said = [line.rstrip() for line in failure.printed.splitlines() if line.strip()]
+    said = [without_address(line.rstrip()) for line in failure.printed.splitlines() if line.strip()]
     shown = _shown(failure.instruction)
     message = f"{shown} ended with exit code {failure.exit_code} at {failure.where}."
     if said:
         message += "\n" + "\n".join(f"    {line}" for line in said[-8:])
-    return message, _run_hint(failure)
-
-
-def _run_hint(failure: _Failure) -> str:
-    printed = failure.printed
-    if any(words in printed for words in _NO_TRUST):
-        return "A TLS proxy signs this network's traffic and the container does not trust it: dmhelpers doctor"
-    if any(words in printed for words in _NO_NETWORK):
-        return "The container could not reach the network. Check it with: dmhelpers doctor"
-    if "tsc: not found" in printed or "tsc: command not found" in printed:
-        if failure.cached_install is not None:
-            return (
-                f"Line {failure.cached_install} came from the build cache. If it installs TypeScript, it was cached "
-                "empty, as npm leaves it without a network: build again with no_cache=True."
-            )
-        return (
-            "TypeScript is not installed in this stage: it is a dev dependency, which npm leaves out with "
-            "--omit=dev, --production or NODE_ENV=production. Run a plain `npm ci` before this line."
-        )
-    if "stat /bin/sh: no such file" in printed:
-        return "This stage has no shell, so RUN cannot work in it: run it in an earlier stage and COPY --from that."
-    if failure.exit_code == 127:
-        return "127 means that the command does not exist in this stage: install it above, or mend its name."
-    if failure.exit_code == 137:
-        return "137 means that it was killed, most often for lack of memory: give the engine more."
-    if not printed.strip():
-        return "The command printed nothing. Try it by hand: build with target= the stage before it, then dm.run(…)."
-    return "Read the lines above: they are the command's own. The whole output is in the error's .log."
+    return message, run_hint(failure.printed, failure.exit_code, failure.cached_install)
 
 
 def _unresolved_image(failure: _Failure) -> tuple[str, str] | None:
@@ -253,6 +226,12 @@ def _unresolved_image(failure: _Failure) -> tuple[str, str] | None:
 def _blamed(source: str, error: str) -> bool:
     name = source.lower().partition("@")[0].partition(":")[0].rsplit("/", 1)[-1]
     return re.search(rf"[/ \"]{re.escape(name)}(?:[:@\"\s]|$)", error.lower()) is not None
+
+
+def _source_at(path: str, instruction: Instruction) -> str:
+    """Return the source of a COPY that lies at or below a path: BuildKit may name only the folder that it lacked."""
+    sources = (f"/{one.removeprefix('./').strip('/')}" for one in instruction.args[:-1])
+    return next((one for one in sources if one.startswith(f"{path.rstrip('/')}/")), path)
 
 
 def _missing_source(failure: _Failure, path: str) -> tuple[str, str]:

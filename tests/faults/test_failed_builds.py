@@ -93,7 +93,12 @@ def test_stage_without_a_shell(project, explained) -> None:
 
 @pytest.mark.parametrize(
     ("source", "named"),
-    [("nope.txt", "nope.txt"), ("../secret.txt", "secret.txt"), ("/etc/hostname", "etc/hostname")],
+    [
+        ("nope.txt", "nope.txt"),
+        ("../secret.txt", "secret.txt"),
+        ("/etc/hostname", "etc/hostname"),
+        ("src/routes/", "src/routes"),
+    ],
 )
 def test_copy_source_that_is_not_in_the_context(project, explained, source, named) -> None:
     """A COPY of what the build context lacks, or of what lies outside it, names the path and the line."""
