@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dmhelpers.engine.embedded import start, state
+from dmhelpers.engine.embedded import dockerd_log, start, state
 from dmhelpers.errors import EngineError
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="an engine is only started on Linux")
@@ -96,10 +96,10 @@ def test_stale_pid_files_are_removed_and_true_ones_kept(tmp_path: Path, sleeper:
 
 def test_decisive_line_is_found() -> None:
     """The line that says why dockerd stopped wins over the errors it met by the way."""
-    assert start.decisive_line(LOG) == "failed to start daemon: Devices cgroup isn't mounted"
+    assert dockerd_log.decisive_line(LOG) == "failed to start daemon: Devices cgroup isn't mounted"
     only_error = 'time="x" level=error msg="failed: \\"y\\"" error="no such device"'
-    assert start.decisive_line(only_error) == 'failed: "y": no such device'
-    assert start.decisive_line("") == "its log is empty"
+    assert dockerd_log.decisive_line(only_error) == 'failed: "y": no such device'
+    assert dockerd_log.decisive_line("") == "its log is empty"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_decisive_line_is_found() -> None:
 )
 def test_each_known_cause_has_its_cure(line: str, cure: str) -> None:
     """What dockerd says when it does not start is translated into what to do."""
-    assert cure in start.cure_for(line)
+    assert cure in dockerd_log.cure_for(line)
 
 
 def test_missing_control_groups_are_told(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ class InstallPlan:
 
     packages: tuple[str, ...]
     files: Mapping[Path, str]
-    target_release: str = ""
 
 
 def install_plan(release: Mapping[str, str], etc_apt: Path = Path("/etc/apt")) -> InstallPlan:
@@ -43,7 +42,7 @@ def install_plan(release: Mapping[str, str], etc_apt: Path = Path("/etc/apt")) -
     if name == "debian" and release.get("VERSION_CODENAME") == _DEBIAN_12:
         files = _files_for_next_release(machine_sources(etc_apt), etc_apt)
         packages = tuple(f"{one}/{_NEXT_RELEASE}" for one in ("docker.io", "docker-cli", "docker-buildx"))
-        return InstallPlan((*packages, "iptables"), files, _NEXT_RELEASE)
+        return InstallPlan((*packages, "iptables"), files)
     if name == "debian" and (version >= 13 or not release.get("VERSION_ID")):
         return InstallPlan(("docker.io", "docker-cli", "docker-buildx", "iptables"), {})
     if name == "ubuntu" and version >= 24.04:

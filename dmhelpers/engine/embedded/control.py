@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from dmhelpers.engine import info
+from dmhelpers.engine import info, messages
 from dmhelpers.engine.client import api, endpoint, engine_answers, forget_clients
-from dmhelpers.engine.embedded import install, start, state
+from dmhelpers.engine.embedded import install, start, state, systemd
 from dmhelpers.engine.embedded.install import Progress
 from dmhelpers.engine.embedded.state import StartedEngine, StoreChoice
-from dmhelpers.engine.places import state_folder
 from dmhelpers.errors import EngineError, EngineTooOld, EngineUnavailable
 
-_SYSTEMD = Path("/run/systemd/system")
-_SOCKET = Path("/var/run/docker.sock")
+_SOCKETS = ("unix:///var/run/docker.sock", "unix:///run/docker.sock", "http+unix://var/run/docker.sock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +37,11 @@ class EngineStatus:
     hint: str = ""
 
     def __str__(self) -> str:
-        if not self.reachable:
+        if self.detail:
             return f"{self.detail}\n{self.hint}"
         whose = "started by the course" if self.ours else "not the course's: it stays as it is"
         lines = [f"Docker Engine {self.version} answers at {self.host} ({self.store} image store; {whose})."]
         lines += [f"Its log: {self.log}"] if self.log else []
-        lines += [self.detail, self.hint] if self.detail else []
         return "\n".join(lines)
 
 
@@ -96,41 +90,16 @@ def up(*, image_store: StoreChoice = "default", progress: Progress | None = None
         installed = install.ensure_installed(say)
         _stop_ours(say)
         _start(image_store, say)
-    return status(started=True, installed=installed, strict=True)
+    return replace(_found(), started=True, installed=installed)
 
 
-def status(*, started: bool = False, installed: tuple[str, ...] = (), strict: bool = False) -> EngineStatus:
-    """Return what answers at the engine's address.
-
-    Args:
-        started: Passed on to the result.
-        installed: Passed on to the result.
-        strict: Whether an engine that is away or too old is an error rather than a status.
-
-    Raises:
-        EngineUnavailable: None answers, and `strict` is true.
-        EngineTooOld: It is below the minimum, and `strict` is true.
-    """
+def status() -> EngineStatus:
+    """Return what answers at the engine's address, and who started it; never an error."""
     try:
-        host = endpoint().host
-        facts = info.engine_info()
+        return _found()
     except (EngineUnavailable, EngineTooOld) as error:
-        if strict:
-            raise
         reachable = isinstance(error, EngineTooOld)
-        return EngineStatus(reachable, False, "", detail=error.message, hint=error.hint)
-    ours = _ours()
-    return EngineStatus(
-        reachable=True,
-        ours=ours is not None,
-        host=host,
-        version=facts.version,
-        store=facts.store,
-        data_root=facts.data_root,
-        log=ours.log if ours else "",
-        started=started,
-        installed=installed,
-    )
+        return EngineStatus(reachable, ours=False, host="", detail=error.message, hint=error.hint)
 
 
 def down(*, progress: Progress | None = None) -> Stopped:
@@ -151,8 +120,24 @@ def down(*, progress: Progress | None = None) -> Stopped:
         return Stopped(_stop_ours(progress or (lambda _line: None)))
 
 
+def _found() -> EngineStatus:
+    """Return the status of the engine that answers; raise what `engine_info()` raises."""
+    host = messages.shown_host(endpoint().host)
+    facts = info.engine_info()
+    ours = _ours()
+    return EngineStatus(
+        reachable=True,
+        ours=ours is not None,
+        host=host,
+        version=facts.version,
+        store=facts.store,
+        data_root=facts.data_root,
+        log=ours.log if ours else "",
+    )
+
+
 def _as_it_is(image_store: StoreChoice) -> EngineStatus:
-    found = status(strict=True)
+    found = _found()
     if image_store not in ("default", found.store):
         raise EngineError(
             f"The engine at {found.host} keeps its images in the {found.store} store, not in {image_store}'s, "
@@ -181,64 +166,29 @@ def _must_change(image_store: StoreChoice) -> bool:
 
 def _ours() -> StartedEngine | None:
     """Return the engine that the course started, where the current address is its socket."""
-    here = endpoint().host in (f"unix://{_SOCKET}", "unix:///run/docker.sock", "http+unix://var/run/docker.sock")
-    return state.recall() if here else None
+    return state.recall() if endpoint().host in _SOCKETS else None
 
 
 def _refuse_if_not_for_us(error: EngineUnavailable) -> None:
     """Raise what the attempt to reach the engine ended with, unless an engine here would cure it."""
     if endpoint().source != "standard socket" or "permission denied" in error.message:
         raise error
-    if state.recall() is None:
-        start.remove_stale_pid_files()
+
+
+def _answers() -> bool:
+    return _unavailable() is None
 
 
 def _start(image_store: StoreChoice, say: Progress) -> None:
-    say(f"Starting Docker Engine {start.dockerd_version()} ({image_store} image store)")
-    by_service = _SYSTEMD.is_dir() and image_store == "default"
-    state.remember(_start_service() if by_service else _start_process(image_store))
+    say(f"Starting Docker Engine {install.dockerd_version()} ({image_store} image store)")
+    if systemd.runs() and image_store == "default":
+        started = systemd.start_engine(_answers)
+    else:
+        systemd.stop_engine()
+        started = start.start_engine(image_store, _answers)
+    state.remember(started)
     forget_clients()
     info.forget_info()
-
-
-def _start_service() -> StartedEngine:
-    """Start the distribution's service and wait until it answers."""
-    _systemctl("start", "docker.service")
-    deadline = time.monotonic() + start.READY_LIMIT_S
-    while _unavailable() is not None:
-        if time.monotonic() > deadline:
-            raise EngineError(
-                "systemd started docker.service, but the engine does not answer.",
-                hint="See why with: journalctl -u docker.service -n 50",
-            )
-        time.sleep(0.2)
-    pid = int(_systemctl("show", "--property=MainPID", "--value", "docker.service"))
-    return StartedEngine("systemd", pid, state.start_ticks(pid) or 0, "default", str(start.DEFAULT_DATA_ROOT), "")
-
-
-def _start_process(image_store: StoreChoice) -> StartedEngine:
-    """Start `dockerd` itself, in a session of its own, and wait until it answers."""
-    start.require_cgroups()
-    folder = state_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    data_root, config_file = None, None
-    if image_store != "default":
-        data_root = start.data_root_for(image_store, start.dockerd_version())
-        config_file = folder / f"daemon-{image_store}.json"
-        config_file.write_text(start.settings_for(image_store, data_root), encoding="utf-8")
-    if _SYSTEMD.is_dir():
-        _systemctl("stop", "docker.socket", "docker.service", check=False)
-    start.remove_stale_pid_files()
-    log = folder / "dockerd.log"
-    process = start.launch(start.dockerd_argv(config_file=config_file), log)
-    ticks = state.start_ticks(process.pid) or 0
-    try:
-        start.wait_until_ready(process, log, lambda: _unavailable() is None)
-    except BaseException:
-        state.end(process.pid, ticks, grace_s=10)
-        raise
-    root = str(data_root or start.DEFAULT_DATA_ROOT)
-    return StartedEngine("process", process.pid, ticks, image_store, root, str(log))
 
 
 def _stop_ours(say: Progress) -> bool:
@@ -247,7 +197,7 @@ def _stop_ours(say: Progress) -> bool:
         return False
     say("Stopping the engine that the course started")
     if ours.how == "systemd":
-        _systemctl("stop", "docker.socket", "docker.service", check=False)
+        systemd.stop_engine()
     elif not state.end(ours.pid, ours.start_ticks):
         raise EngineError(
             f"The engine (process {ours.pid}) did not end.", hint=f"See what holds it in its log: {ours.log}"
@@ -256,15 +206,3 @@ def _stop_ours(say: Progress) -> bool:
     forget_clients()
     info.forget_info()
     return True
-
-
-def _systemctl(*args: str, check: bool = True) -> str:
-    done = subprocess.run(
-        ["systemctl", *args], capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL
-    )
-    if check and done.returncode != 0:
-        raise EngineError(
-            f"`systemctl {' '.join(args)}` ended with {done.returncode}: {done.stderr.strip()}",
-            hint="See why with: journalctl -u docker.service -n 50",
-        )
-    return done.stdout.strip()

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dmhelpers.engine.bases.apt_sources import os_release
-from dmhelpers.engine.client import docker_argv, forget_clients
+from dmhelpers.engine.client import forget_clients
 from dmhelpers.engine.embedded import apt
-from dmhelpers.engine.info import MINIMUM_ENGINE, version_pair
-from dmhelpers.errors import EngineError, EngineTooOld, EngineUnavailable
+from dmhelpers.engine.info import MINIMUM_ENGINE, buildx_version, version_pair
+from dmhelpers.errors import EngineError, EngineTooOld
 
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _POLICY_MARK = "# Written by dmhelpers for the time of one installation; safe to delete."
@@ -35,14 +35,23 @@ def find_tool(name: str) -> str | None:
     return shutil.which(name, path=tool_environment()["PATH"])
 
 
+def dockerd_version() -> str:
+    """Return the installed `dockerd`'s version as it prints it, ``""`` where there is none."""
+    dockerd = find_tool("dockerd")
+    if dockerd is None:
+        return ""
+    done = subprocess.run(
+        [dockerd, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+    )
+    found = re.search(r"version (\d\S*?),?(?:\s|$)", done.stdout)
+    return found.group(1) if found else ""
+
+
 def missing_parts() -> tuple[str, ...]:
     """Return which of `dockerd`, `docker` and `docker-buildx` this machine lacks."""
-    lacking = [name for name in ("dockerd", "docker") if find_tool(name) is None]
-    try:
-        buildx = docker_argv(["buildx"])[0].endswith("docker-buildx")
-    except EngineUnavailable:
-        buildx = False
-    return (*lacking, *(() if buildx else ("docker-buildx",)))
+    lacking = tuple(name for name in ("dockerd", "docker") if find_tool(name) is None)
+    has_buildx = "docker" not in lacking and buildx_version() != ""
+    return lacking if has_buildx else (*lacking, "docker-buildx")
 
 
 def ensure_installed(say: Progress, *, engine: bool = True) -> tuple[str, ...]:
@@ -107,14 +116,7 @@ def _only_additions(packages: Sequence[str]) -> tuple[str, ...]:
 
 
 def _refuse_an_old_engine() -> None:
-    dockerd = find_tool("dockerd")
-    if dockerd is None:
-        return
-    done = subprocess.run(
-        [dockerd, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
-    )
-    found = re.search(r"version (\S+?),?(?:\s|$)", done.stdout)
-    version = found.group(1) if found else ""
+    version = dockerd_version()
     if version and version_pair(version) < MINIMUM_ENGINE:
         raise EngineTooOld(
             f"The Docker Engine installed here is {version}; the course needs 23.0 or newer.",

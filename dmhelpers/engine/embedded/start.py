@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dmhelpers.engine.embedded.install import find_tool, tool_environment
-from dmhelpers.engine.embedded.state import StoreChoice, process_name
+from dmhelpers.engine.embedded import state
+from dmhelpers.engine.embedded.dockerd_log import cure_for, decisive_line
+from dmhelpers.engine.embedded.install import dockerd_version, find_tool, tool_environment
+from dmhelpers.engine.embedded.state import StartedEngine, StoreChoice, process_name
 from dmhelpers.engine.info import version_pair
+from dmhelpers.engine.places import state_folder
 from dmhelpers.errors import EngineError, EngineUnavailable
 
 DEFAULT_DATA_ROOT = Path("/var/lib/docker")
@@ -21,27 +24,6 @@ CONTAINERD_BY_DEFAULT = (29, 0)
 _CGROUPS = Path("/sys/fs/cgroup")
 _DAEMON_JSON = Path("/etc/docker/daemon.json")
 _PID_FILES = {Path("/var/run/docker.pid"): "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
-_CURES = (
-    (
-        r"cgroup",
-        "Mount the control groups at /sys/fs/cgroup (a container needs --privileged for that), then try again.",
-    ),
-    (
-        r"iptables|nf_tables|ip_tables",
-        "The kernel lacks packet filtering: load it with `modprobe ip_tables iptable_nat`, or use another machine.",
-    ),
-    (
-        r"graphdriver|overlay|snapshotter",
-        "The folder's filesystem cannot carry image layers: put the data root on ext4 or xfs "
-        '("data-root" in /etc/docker/daemon.json).',
-    ),
-    (r"no space left", "The disk is full: make room, then try again."),
-    (r"pid file|still running", "Another dockerd runs here: use that one, or stop it first."),
-    (
-        r"permission denied|not permitted",
-        "This root may not do what an engine needs (it is probably inside a container): use the machine itself.",
-    ),
-)
 
 
 def dockerd_argv(
@@ -114,20 +96,6 @@ def settings_for(store: StoreChoice, data_root: Path | None, own: Path = _DAEMON
     return json.dumps(settings, indent=2) + "\n"
 
 
-def dockerd_version() -> str:
-    """Return the installed dockerd's version as it prints it, ``""`` where it says none."""
-    done = subprocess.run(
-        [dockerd_argv()[0], "--version"],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    found = re.search(r"version (\d\S*?),?(?:\s|$)", done.stdout)
-    return found.group(1) if found else ""
-
-
 def require_cgroups(folder: Path = _CGROUPS) -> None:
     """Refuse to start where the kernel's control groups are not mounted.
 
@@ -136,7 +104,7 @@ def require_cgroups(folder: Path = _CGROUPS) -> None:
     """
     if (folder / "cgroup.controllers").is_file() or all((folder / one).is_dir() for one in ("memory", "devices")):
         return
-    raise EngineError(f"{folder} holds no control groups, and containers need them.", hint=_CURES[0][1])
+    raise EngineError(f"{folder} holds no control groups, and containers need them.", hint=cure_for("cgroup"))
 
 
 def remove_stale_pid_files(files: dict[Path, str] | None = None) -> None:
@@ -193,25 +161,34 @@ def wait_until_ready(
     raise _did_not_start(f"dockerd did not answer within {limit_s:g} s", log)
 
 
-def decisive_line(text: str) -> str:
-    """Return the line of a dockerd log that says why it stopped, without its time and level."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    for pattern in (r"failed to start daemon", r"level=fatal", r"level=error", r"."):
-        for line in reversed(lines):
-            if re.search(pattern, line):
-                found = re.search(r'msg="((?:[^"\\]|\\.)*)"', line)
-                error = re.search(r'error="((?:[^"\\]|\\.)*)"', line)
-                parts = [one.group(1).replace('\\"', '"') for one in (found, error) if one]
-                return ": ".join(parts) or line.strip()
-    return "its log is empty"
+def start_engine(image_store: StoreChoice, answers: Callable[[], bool]) -> StartedEngine:
+    """Start `dockerd` at the standard socket and wait until it answers.
 
+    Args:
+        image_store: The image store; ``"default"`` leaves the machine's own settings as they are.
+        answers: Tells whether the engine's API answers.
 
-def cure_for(line: str) -> str:
-    """Return what to do about the decisive line of a dockerd log."""
-    for pattern, cure in _CURES:
-        if re.search(pattern, line, re.IGNORECASE):
-            return cure
-    return "Read the whole log, and see whether the engine starts by hand: dockerd"
+    Raises:
+        EngineError: It did not start; nothing of it is left running.
+    """
+    require_cgroups()
+    folder = state_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    data_root, config_file = None, None
+    if image_store != "default":
+        data_root = data_root_for(image_store, dockerd_version())
+        config_file = folder / f"daemon-{image_store}.json"
+        config_file.write_text(settings_for(image_store, data_root), encoding="utf-8")
+    remove_stale_pid_files()
+    log = folder / "dockerd.log"
+    process = launch(dockerd_argv(config_file=config_file), log)
+    ticks = state.start_ticks(process.pid) or 0
+    try:
+        wait_until_ready(process, log, answers)
+    except BaseException:
+        state.end(process.pid, ticks, grace_s=10)
+        raise
+    return StartedEngine("process", process.pid, ticks, image_store, str(data_root or DEFAULT_DATA_ROOT), str(log))
 
 
 def _did_not_start(what: str, log: Path) -> EngineError:
