@@ -213,7 +213,8 @@ def _output(container_id: str) -> tuple[str, str]:
     client = api()
     with engine_answers():
         stdout, stderr = (
-            _end_of(client.logs(container_id, stdout=one, stderr=not one, stream=True)) for one in (True, False)
+            _end_of(client.logs(container_id, stdout=one, stderr=not one, stream=True, follow=False))
+            for one in (True, False)
         )
     return stdout, stderr
 
