@@ -163,7 +163,8 @@ def test_build_cache_of_others_stays(built, tmp_path):
     assert ours
     dm.cleanup()
     assert theirs() == made
-    assert not ours & {one.record_id for one in cache_records()}
+    # An uploaded context that the other build was just using may stay until the next clean-up.
+    assert not [one for one in cache_records() if one.record_id in ours and not one.description.startswith("local")]
     from dmhelpers.engine.build_cache import remove_cache_records
 
     remove_cache_records(made)
