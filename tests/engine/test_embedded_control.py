@@ -11,7 +11,7 @@ import pytest
 
 from dmhelpers.engine import client, embedded
 from dmhelpers.engine.info import engine_info
-from dmhelpers.errors import EngineError, EngineUnavailable
+from dmhelpers.errors import EngineError, EngineTooOld, EngineUnavailable
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +56,17 @@ def test_engine_elsewhere_is_not_replaced_by_one_here(monkeypatch: pytest.Monkey
     status = embedded.status()
     assert not status.reachable
     assert "unset DOCKER_HOST" in str(status)
+
+
+def test_engine_that_is_too_old_is_told_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine below the minimum is reachable but not to be used: its status is what is wrong and what to do."""
+
+    def too_old() -> None:
+        raise EngineTooOld("This is Docker Engine 20.10.", hint="Update Docker.")
+
+    monkeypatch.setattr("dmhelpers.engine.info.engine_info", too_old)
+    status = embedded.status()
+    assert (status.reachable, str(status)) == (True, "This is Docker Engine 20.10.\nUpdate Docker.")
 
 
 AS_NOBODY = """
