@@ -38,7 +38,7 @@ def run_client(
         env={**os.environ, **environment},
         start_new_session=True,
     )
-    with _ended_at_last(process), _guarded(process), _limited(process, time_limit_s) as limit_reached:
+    with _guarded(process), _ended_at_last(process), _limited(process, time_limit_s) as limit_reached:
         assert process.stderr is not None  # noqa: S101  PIPE was asked for above
         for value in decode(process.stderr):
             progress.feed(value)
@@ -67,18 +67,23 @@ def _limited(process: subprocess.Popen[bytes], time_limit_s: float) -> Iterator[
 def _guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """End the client also if this Python is killed: a build that nobody watches has no time limit.
 
-    A waiting shell holds the other end of a pipe that the kernel closes when this process is gone.
+    A waiting shell holds the other end of a pipe that the kernel closes when this process is gone. It
+    goes last: a notebook that restarts its kernel interrupts it, and kills it the moment after.
     """
     if os.name == "nt":
         yield
         return
-    guard = subprocess.Popen(
-        ["/bin/sh", "-c", 'read -r _; kill -KILL "$1"', "sh", str(process.pid)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    try:
+        guard = subprocess.Popen(
+            ["/bin/sh", "-c", 'read -r _; kill -KILL "$1"', "sh", str(process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except BaseException:
+        _end(process)
+        raise
     try:
         yield
     finally:
