@@ -188,7 +188,7 @@ def test_interrupted_kernel(endless, seconds, watch, broken_engine) -> None:
 
 
 def test_restarted_kernel(endless, seconds, watch, broken_engine) -> None:
-    """Restarting the kernel in the middle of a build ends the build too."""
+    """Restarting the kernel in the middle of a build, which interrupts and then kills it, ends the build too."""
     from jupyter_client.manager import KernelManager
 
     manager = KernelManager()
