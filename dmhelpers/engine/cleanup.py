@@ -136,9 +136,9 @@ def _remove_images(engine_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         gone += removed
         if reason:
             kept.append(reason)
-        else:
-            ledger.forget(engine_id, "image", [one["Id"]])
-    ledger.forget(engine_id, "image", known - {one["Id"] for one in listed})
+    with engine_answers():
+        left = {one["Id"] for one in client.images(all=True, filters=_FILTER)} if ours else set()
+    ledger.forget(engine_id, "image", known - left)
     ledger.forget(engine_id, "tag", gone)
     return tuple(gone), tuple(kept)
 
