@@ -8,6 +8,7 @@ The whole suite runs on the engine as it is. If the course started that engine, 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ CLOSING_LINES = Path("build/test/closing.txt")
 
 def main(arguments: list[str]) -> int:
     """Run pytest with the arguments given, once or on both image stores; return the worst exit code."""
+    # Where this was started in the background, Ctrl-C is ignored, and every test of it would wait in vain.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     closing: list[str] = []
     status = embedded.status()
     code = run_pytest(f"{status.store or 'no'} image store", arguments, closing)

@@ -154,7 +154,8 @@ for target; do
     before=$(received) before_used=$(used) begun=$(date +%s%N)
     echo "== make $target"
     result=ok
-    env -i "${kept[@]}" make --no-print-directory "$target" || { result=failed; code=1; }
+    # What a shell starts in the background ignores Ctrl-C: on a machine of its own it must not.
+    env -i --default-signal=INT,QUIT "${kept[@]}" make --no-print-directory "$target" || { result=failed; code=1; }
     tenths=$((($(date +%s%N) - begun) / 100000000))
     printf '%-10s %8s %9s MB %9s MB  %s\n' "$target" "$((tenths / 10)).$((tenths % 10))" \
         "$((($(received) - before) / 1000000))" "$(($(used) - before_used))" "$result" >>/srv/table
