@@ -128,17 +128,18 @@ def _remove_images(engine_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     ours = [one for one in listed if one["Id"] in known and one["Id"] not in bases]
     gone: list[str] = []
     kept: list[str] = []
+    stuck: set[str] = set()
     for one in sorted(ours, key=lambda one: one["Created"], reverse=True):
         try:
             removed, reason = _remove_image(engine_id, one)
         except EngineError as error:
             removed, reason = [], f"{_names(one)[0]}: {error.message}"
+            stuck.add(one["Id"])
         gone += removed
         if reason:
             kept.append(reason)
-    with engine_answers():
-        left = {one["Id"] for one in client.images(all=True, filters=_FILTER)} if ours else set()
-    ledger.forget(engine_id, "image", known - left)
+    # What somebody else named is theirs from now on; what could not be removed stays ours to remove.
+    ledger.forget(engine_id, "image", known - stuck)
     ledger.forget(engine_id, "tag", gone)
     return tuple(gone), tuple(kept)
 
