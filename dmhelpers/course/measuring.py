@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,8 @@ from pathlib import Path
 from dmhelpers.course import verdicts
 from dmhelpers.course.artefacts import write_artefacts
 from dmhelpers.course.report import MeasuredImage, Report
-from dmhelpers.course.sample_info import METADATA, Role, SampleInfo, original, sample_info, samples
+from dmhelpers.course.sample_files import copy
+from dmhelpers.course.sample_info import Role, SampleInfo, original, sample_info, samples
 from dmhelpers.engine import bases
 from dmhelpers.engine.containers import serve
 from dmhelpers.engine.info import engine_info
@@ -149,5 +149,5 @@ def _fresh_copy(name: str) -> Iterator[Path]:
     """Yield the project as the course ships it, apart from any learner's copy."""
     with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:
         folder = Path(scratch) / name
-        shutil.copytree(original(name), folder, ignore=shutil.ignore_patterns(METADATA, "node_modules", "dist"))
+        copy(original(name), folder)
         yield folder
