@@ -54,7 +54,7 @@ def on_the_other_store(store: str, arguments: list[str], closing: list[str]) -> 
 def run_pytest(title: str, arguments: list[str], closing: list[str]) -> int:
     """Run pytest, pass on what it prints as it comes, and keep its closing line."""
     print(f"Tests on the {title}", flush=True)
-    command = [sys.executable, "-m", "pytest", "--color=no", *arguments]
+    command = [sys.executable, "-m", "pytest", "--color=no", "--durations=15", *arguments]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     last = ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace", env=environment) as process:
