@@ -207,8 +207,14 @@ def _current_context() -> Context | None:
     from docker.context import ContextAPI
     from docker.context.config import get_current_context_name
 
-    name = name or get_current_context_name()
-    context = ContextAPI.get_context(name)
+    try:
+        name = name or get_current_context_name()
+        context = ContextAPI.get_context(name)
+    except PermissionError as error:
+        raise EngineUnavailable(
+            f"You may not read Docker's settings at {str(config)!r}; `sudo docker login` leaves them to root.",
+            hint=f"Take them back: sudo chown -R $USER {str(config.parent)!r}",
+        ) from error
     if context is None:
         raise EngineUnavailable(
             f"The Docker context {name!r} does not exist.",

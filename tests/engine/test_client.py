@@ -267,3 +267,19 @@ def test_the_home_of_the_course(monkeypatch, tmp_path):
     monkeypatch.delenv("DMHELPERS_HOME")
     assert cache_folder() != state_folder()
     assert Path("dmhelpers").name in str(cache_folder())
+
+
+def test_settings_that_belong_to_root_are_named(tmp_path, monkeypatch):
+    """Docker's settings that this person may not read are named, with the command that gives them back."""
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+    def refuse():
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("docker.context.config.get_current_context_name", refuse)
+    with pytest.raises(EngineUnavailable, match="sudo chown -R") as caught:
+        client.endpoint()
+    assert str(tmp_path) in str(caught.value)
