@@ -87,6 +87,9 @@ def _guarded(process: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
+        # A second Ctrl-C may have cut the client's orderly end short.
+        if process.poll() is None:
+            process.kill()
         guard.kill()
         guard.communicate()
 
@@ -107,7 +110,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
     try:
-        process.wait(_GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
