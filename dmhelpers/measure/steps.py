@@ -9,7 +9,7 @@ one of them. Where buildx gives provenance, the map from vertex to line is exact
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,11 +57,12 @@ def steps_of(dockerfile: Dockerfile, vertexes: Mapping[str, Vertex], lines: Line
         target: The stage that was built.
     """
     places = {(place.stage.index, place.number): place for place in _places(dockerfile)}
+    needed = dockerfile.needed_by(target)
+    labels = {dockerfile.stages[index].label for index in needed}
     found: dict[tuple[int, int], Step] = {}
     for vertex in vertexes.values():
-        for place in _places_of(vertex, places, lines):
-            found[place.stage.index, place.number] = _step(place, vertex)
-    needed = dockerfile.needed_by(target)
+        for place in _places_of(vertex, places, lines, needed):
+            found[place.stage.index, place.number] = _step(place, vertex, labels)
     for key, place in places.items():
         if key not in found and place.stage.index in needed:
             twin = _twin(place, found, places, dockerfile)
@@ -72,6 +73,7 @@ def steps_of(dockerfile: Dockerfile, vertexes: Mapping[str, Vertex], lines: Line
                     number=place.number,
                     line=place.instruction.line,
                     end_line=place.instruction.end_line,
+                    instruction=" ".join(place.instruction.text.split()),
                     shared_with=twin.stage,
                 )
     return tuple(found[key] for key in sorted(found))
@@ -113,7 +115,9 @@ def _places(dockerfile: Dockerfile) -> Iterator[_Place]:
             yield _Place(stage, number, instruction)
 
 
-def _places_of(vertex: Vertex, places: Mapping[tuple[int, int], _Place], lines: Lines) -> Iterator[_Place]:
+def _places_of(
+    vertex: Vertex, places: Mapping[tuple[int, int], _Place], lines: Lines, needed: Collection[int]
+) -> Iterator[_Place]:
     match = _NAME.match(vertex.name)
     if match is None:
         return
@@ -122,12 +126,28 @@ def _places_of(vertex: Vertex, places: Mapping[tuple[int, int], _Place], lines: 
     exact = lines.get(vertex.digest)
     # BuildKit counts the lines of a trigger (ONBUILD) from the trigger's own text: only its name tells which it is.
     if exact is None or any(one.instruction.line < one.stage.line for one in named):
+        own = len({one.stage.index for one in named}) == 1
+        if not own or named[0].stage.index not in needed:
+            lent = [one for one in places.values() if one.number == number and one.stage.index in needed]
+            named = [one for one in lent if _reads(one, vertex.name)][:1] or (named if own else [])
         yield from named
     else:
         yield from (one for one in places.values() if one.instruction.line in exact)
 
 
-def _step(place: _Place, vertex: Vertex) -> Step:
+def _reads(place: _Place, name: str) -> bool:
+    """Say whether a vertex's name is that of this instruction.
+
+    It is asked where the stage in the name is none of this build's: BuildKit carries out a step that two builds
+    have in common once, under the name that the first of them gave it.
+    """
+    text = name.partition("] ")[2]
+    if place.instruction.name == "FROM":
+        return text.startswith("FROM ") and place.stage.base.lower() in text
+    return " ".join(place.instruction.text.split()) == text
+
+
+def _step(place: _Place, vertex: Vertex, labels: Collection[str]) -> Step:
     named = _NAME.match(vertex.name)
     owner = named["stage"] if named else None
     return Step(
@@ -140,7 +160,7 @@ def _step(place: _Place, vertex: Vertex) -> Step:
         duration_s=0.0 if vertex.cached else vertex.duration_s,
         started=vertex.started,
         digest=vertex.digest,
-        shared_with=owner if owner not in (None, place.stage.label) else None,
+        shared_with=owner if owner in labels and owner != place.stage.label else None,
     )
 
 
