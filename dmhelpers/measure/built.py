@@ -41,6 +41,11 @@ class Built:
         """The stage that the image is of."""
         return self.dockerfile.find(self.target)
 
+    @property
+    def is_last(self) -> bool:
+        """Whether that is the last stage: the one that a build without a target makes."""
+        return self.stage.index == len(self.dockerfile.stages) - 1
+
 
 def remember(build: Built) -> None:
     """Keep, beyond this process, what this tag was built from; an older build's note is replaced."""

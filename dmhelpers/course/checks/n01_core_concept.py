@@ -49,7 +49,7 @@ def look_at_isolation(look: Look) -> None:
         f"{len(dockerfile.stages)} stages",
         "the Dockerfile has one stage, so there is no earlier one to leave the file behind in",
     )
-    makers = [stage for stage in dockerfile.stages if stage is not last and _makes_secret(built, stage)]
+    makers = [stage for stage in dockerfile.stages if stage.index != last.index and _makes_secret(built, stage)]
     look.need(
         bool(makers), f"{SECRET} in the stage {_labels(makers)}", f"no stage before the last one makes {SECRET}"
     )

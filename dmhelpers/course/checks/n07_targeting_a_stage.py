@@ -20,9 +20,8 @@ _COMPILER = "*/node_modules/typescript/package.json"
 def look_at_builder_only(look: Look) -> None:
     """07-a: the tag holds the builder and not the last stage, and the answer is what its tsc says."""
     image, built = need_built(look, "learner/07-a")
-    stages = built.dockerfile.stages
     look.expect(
-        built.stage.name == "builder" and built.stage is not stages[-1],
+        built.stage.name == "builder" and not built.is_last,
         "it is the stage builder",
         f"it is the stage {built.stage.label}; the build is to stop at builder",
     )
@@ -51,7 +50,7 @@ def look_at_dev_stage(look: Look) -> None:
     names = [one.label for one in built.dockerfile.stages]
     look.need("dev" in names, "a stage named dev", f"no stage is named dev; the stages are {', '.join(names)}")
     look.expect(
-        built.stage is built.dockerfile.stages[-1] and built.stage.name != "dev",
+        built.is_last and built.stage.name != "dev",
         f"the image is of the last stage, {built.stage.label}",
         f"the image is of the stage {built.stage.label}: a build without --target is to make the runtime",
     )

@@ -19,7 +19,7 @@ def look_at_gate(look: Look) -> None:
     """08-a: a plain build of it works, and no longer works once a unit test in a copy is broken."""
     image, built = need_built(look, "learner/08-a")
     look.expect(
-        built.stage is built.dockerfile.stages[-1],
+        built.is_last,
         f"the image is of the last stage, {built.stage.label}",
         f"the image is of the stage {built.stage.label}; a plain build is to run the tests",
     )
@@ -40,7 +40,7 @@ def look_at_order(look: Look) -> None:
         f"learner/08-b:test is the stage {test_built.stage.label}",
     )
     look.expect(
-        final_built.stage is final_built.dockerfile.stages[-1] and final_built.stage.name != "test",
+        final_built.is_last and final_built.stage.name != "test",
         f"learner/08-b:latest is the stage {final_built.stage.label}",
         f"learner/08-b:latest is the stage {final_built.stage.label}, not the last one of its Dockerfile",
     )

@@ -26,12 +26,11 @@ def look_at_absence(look: Look) -> None:
     image = need_image(look, FINAL)
     exit_code = run(image.image_id, ["which", "tsc"], network=False).exit_code
     _compare(look, "which_tsc", given.get("which_tsc"), {exit_code}, "the exit code of which tsc")
-    folder = f"{image.workdir}/node_modules/"
-    inside = [path.removeprefix(folder) for path in image.files() if path.startswith(folder)]
-    entries = {one.partition("/")[0] for one in inside if not one.startswith(".")}
-    described = matching({f"/{one}": 0 for one in inside}, "/*/package.json")
-    direct = [one for one in described if one.count("/") == (3 if one.startswith("/@") else 2)]
-    counts = {len(entries), len(direct)}
+    # npm leaves an empty @types folder behind: `ls` counts it, a count of package.json files does not.
+    listed = run(image.image_id, ["ls", "node_modules"], network=False).stdout.split()
+    described = matching(image.files(f"{image.workdir}/node_modules"), "*/package.json")
+    packages = {one for one in described if one.count("/node_modules/") == 1 and _is_direct(one)}
+    counts = {len(listed), len(packages)}
     _compare(look, "packages", given.get("packages"), counts, "the number of packages in node_modules")
 
 
@@ -53,6 +52,11 @@ def look_at_leftovers(look: Look) -> None:
     )
     with running(look, image):
         pass
+
+
+def _is_direct(path: str) -> bool:
+    inside = path.partition("/node_modules/")[2]
+    return inside.count("/") == (2 if inside.startswith("@") else 1)
 
 
 def _compare(look: Look, name: str, given: Any, measured: set[int], meaning: str) -> None:
