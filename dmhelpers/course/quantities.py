@@ -71,7 +71,7 @@ def quantity(value: Any) -> Quantity:
     found = _AMOUNT.fullmatch(text)
     if found is None:
         return Quantity("text", text)
-    number, unit = float(found["number"].replace(",", ".")), found["unit"].lower()
+    number, unit = _amount(found["number"]), found["unit"].lower()
     if unit in _UNITS:
         return Quantity("size", number * _UNITS[unit])
     if unit == "%":
@@ -114,6 +114,11 @@ def compare(guess: Quantity, measured: Quantity) -> str:
 def percent_points(difference: float) -> str:
     """Return the distance of two shares: 0.07 gives ``"7 points"``."""
     return f"{abs(difference) * 100:.3g} points"
+
+
+def _amount(text: str) -> float:
+    # A comma before three digits parts thousands, before fewer or more it stands for the decimal point.
+    return float(re.sub(r",(?=\d{3}$)", "", text).replace(",", "."))
 
 
 def _number(value: int | float) -> Quantity:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,9 @@ from urllib.parse import quote
 from dmhelpers.engine.places import state_folder
 from dmhelpers.measure.dockerfile import Dockerfile, parse_dockerfile
 from dmhelpers.measure.records import Stage, StageOutcome
+
+_KEPT = 200
+"""How many tags are remembered: those that were built last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,10 @@ def remember(build: Built) -> None:
     """Keep, beyond this process, what this tag was built from; an older build's note is replaced."""
     path = _path(build.tag)
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(f".{id(build)}.part")
+    half = path.with_suffix(f".{os.getpid()}-{id(build)}.part")
     half.write_text(json.dumps({**asdict(build), "folder": str(build.folder)}), encoding="utf-8")
     half.replace(path)
+    _forget_oldest()
 
 
 def built_from(tag: str, image_id: str) -> Built | None:
@@ -68,6 +74,15 @@ def built_from(tag: str, image_id: str) -> Built | None:
         return found
     others = [one for path in _folder().glob("*.json") if (one := _read(path)) and one.image_id == image_id]
     return max(others, key=lambda one: one.built_at, default=None)
+
+
+def _forget_oldest() -> None:
+    found = list(_folder().glob("*.json"))
+    if len(found) <= _KEPT:
+        return
+    with suppress(FileNotFoundError):  # another process forgets at the same time
+        for path in sorted(found, key=lambda one: one.stat().st_mtime)[:-_KEPT]:
+            path.unlink()
 
 
 def _read(path: Path) -> Built | None:

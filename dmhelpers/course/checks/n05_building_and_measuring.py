@@ -63,7 +63,7 @@ def _compare(look: Look, name: str, given: Any, measured: tuple[int, ...], *, sl
         look.lacks(f"{name}: not filled in yet")
         return
     found = quantity(value)
-    if found.kind not in ("size", "count"):
+    if found.kind != "size":
         look.lacks(f"{name}: {value!r} is no size; write it as Docker does, with its unit")
         return
     right = any(abs(found.value - one) <= _ROUNDING * one + slack for one in measured)

@@ -14,7 +14,7 @@ from dmhelpers.course.checks.records import Look, NotYet
 from dmhelpers.course.sample_info import sample_info
 from dmhelpers.engine.client import get_json
 from dmhelpers.engine.containers import Serving, execute, serve
-from dmhelpers.errors import DmHelpersError, EngineUnavailable
+from dmhelpers.errors import DmHelpersError, EngineRefused, EngineUnavailable
 from dmhelpers.measure import images as reading
 from dmhelpers.measure import peek
 from dmhelpers.measure.built import Built, built_from
@@ -68,7 +68,10 @@ class Service:
         """Ask for a path."""
         import requests
 
-        answer = requests.get(self._serving.url + path, timeout=10, proxies={"http": ""})
+        try:
+            answer = requests.get(self._serving.url + path, timeout=10, proxies={"http": ""})
+        except requests.exceptions.RequestException as error:
+            raise NotYet(f"a container of it gave no answer to GET {path}: {type(error).__name__}") from error
         try:
             return Answer(answer.status_code, answer.json())
         except ValueError:
@@ -76,7 +79,12 @@ class Service:
 
     def execute(self, *command: str) -> tuple[int, str]:
         """Run a command in it; return its exit code and what it printed."""
-        return execute(self._serving.container_id, command)
+        import docker.errors
+
+        try:
+            return execute(self._serving.container_id, command)
+        except (EngineRefused, docker.errors.NotFound) as error:
+            raise NotYet(f"a container of it ended before {' '.join(command)} could run in it") from error
 
 
 def find_image(name: str) -> Image | None:
@@ -105,8 +113,8 @@ def need_built(look: Look, name: str) -> tuple[Image, Built]:
     image = need_image(look, name)
     if image.built is None:
         raise NotYet(
-            f"{image.name} was not built here with dm.build or %%dockerfile, so its Dockerfile is not known: "
-            "build it once more with one of them"
+            f"{image.name} was not built with dm.build or %%dockerfile, so its Dockerfile is not known: "
+            f"take the name away with docker rmi {image.name}, and build it with one of them"
         )
     return image, image.built
 

@@ -51,7 +51,7 @@ def write_dockerfile(folder: Path, built: Built, text: str) -> None:
     """Write the text over the copy's Dockerfile."""
     path = folder / built.file
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager
