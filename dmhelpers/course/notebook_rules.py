@@ -109,7 +109,7 @@ def parts(page: Page) -> Iterator[Finding]:
     for one in page.cells:
         if not page.learner and ("exercise" in tags(one)) != (stub(one) is not None):
             yield one["id"], "a stub belongs to a cell tagged exercise, and each such cell has one"
-    checked = {name for one in page.tagged("check") for name in re.findall(r'dm\.check\("([^"]*)"\)', source(one))}
+    checked = {name for one in page.tagged("check") for name in re.findall(r'dm\.check\("([^"]*)"', source(one))}
     hinted = {name for one in page.tagged("hint") for name in re.findall(r'dm\.hint\("([^"]*)"\)', source(one))}
     if checked != hinted or len(checked) < (0 if page.number == "00" else 2):
         yield "", f"checks ({sorted(checked)}) and hints ({sorted(hinted)}) are not of the same two or more exercises"
