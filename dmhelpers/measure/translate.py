@@ -32,6 +32,7 @@ _UNPULLED = (
     "failed to authorize",
 )
 _INSTALL = re.compile(r"\bnpm (?:ci|install)\b")
+_OMITS_DEV = re.compile(r"--omit[= ]dev\b|--production\b|--only=prod|\bNODE_ENV[= ][\"']?production\b")
 _NO_NETWORK = ("EAI_AGAIN", "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "network is unreachable", "no such host")
 _NO_TRUST = ("SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_VERIFY_LEAF", "x509: certificate")
 _NO_SPACE = ("no space left on device", "ENOSPC", "No space left on device")
@@ -116,7 +117,12 @@ def _failure(progress: Progress, dockerfile: Dockerfile, steps: tuple[Step, ...]
 
 
 def _cached_install(steps: tuple[Step, ...], stage: Stage | None) -> int | None:
-    """Return the line of the stage's `npm ci` or `npm install` if it came from the build cache."""
+    """Return the line of the stage's `npm ci` or `npm install` if the build cache may hold it empty.
+
+    None where the stage itself says to leave the dev packages out: then that is the reason, cached or not.
+    """
+    if stage and any(_OMITS_DEV.search(one.text) for one in stage.instructions):
+        return None
     lines = (
         one.line
         for one in steps
