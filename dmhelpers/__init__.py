@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dmhelpers.course.checks import check, hint
     from dmhelpers.course.claims import claim
+    from dmhelpers.course.classic import classic_build
     from dmhelpers.course.predictions import compare_guess, predict
     from dmhelpers.course.progress import progress
     from dmhelpers.course.samples import sample, samples
@@ -31,6 +32,7 @@ _HOMES = {
     "build": "dmhelpers.show.builds",
     "check": "dmhelpers.course.checks",
     "claim": "dmhelpers.course.claims",
+    "classic_build": "dmhelpers.course.classic",
     "cleanup": "dmhelpers.engine.cleanup",
     "compare": "dmhelpers.show.tables",
     "compare_guess": "dmhelpers.course.predictions",
@@ -58,6 +60,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "stages",
     "build",
     "Build",
+    "classic_build",
     "images",
     "history",
     "compare",
