@@ -35,7 +35,7 @@ class Quantity:
         if self.kind == "seconds":
             return seconds(self.value)
         if self.kind == "names":
-            return ", ".join(sorted(self.value)) or "none"
+            return ", ".join(sorted(self.value, key=str.casefold)) or "none"
         if self.kind == "yes or no":
             return "yes" if self.value else "no"
         return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
@@ -62,7 +62,7 @@ def quantity(value: Any) -> Quantity:
     if isinstance(value, bool):
         return Quantity("yes or no", value)
     if isinstance(value, list):
-        return Quantity("names", frozenset(str(one).strip().lower() for one in value))
+        return Quantity("names", frozenset(str(one).strip() for one in value))
     if isinstance(value, int | float):
         return _number(value)
     text = str(value).strip()
@@ -130,14 +130,16 @@ def _number(value: int | float) -> Quantity:
 def _names(value: Quantity) -> Quantity:
     if value.kind == "names":
         return value
-    words = [one.strip().lower() for one in re.split(r"[,\s]+", str(value.value)) if one.strip()]
-    return Quantity("names", frozenset(() if words in (["none"], ["nothing"]) else words))
+    words = [one for one in re.split(r"[,\s]+", str(value.value)) if one]
+    nothing = [one.casefold() for one in words] in (["none"], ["nothing"])
+    return Quantity("names", frozenset(() if nothing else words))
 
 
 def _compare_names(guess: frozenset[str], measured: frozenset[str]) -> str:
     parts = []
-    if measured - guess:
-        parts.append(f"not named: {', '.join(sorted(measured - guess))}")
-    if guess - measured:
-        parts.append(f"named, but not among them: {', '.join(sorted(guess - measured))}")
+    for words, here, there in (("not named", measured, guess), ("named, but not among them", guess, measured)):
+        known = {one.casefold() for one in there}
+        left = [one for one in sorted(here, key=str.casefold) if one.casefold() not in known]
+        if left:
+            parts.append(f"{words}: {', '.join(left)}")
     return f"wrong ({'; '.join(parts)})"

@@ -72,6 +72,7 @@ def test_comparing_without_a_guess_raises_nothing():
         (["Builder", "runtime"], pd.Series(["runtime", "builder"]), "right"),
         ("builder", ["builder", "runtime"], "wrong (not named: runtime)"),
         ({"builder", "test"}, ["builder"], "wrong (named, but not among them: test)"),
+        ({"readme.md", "b"}, ["README.md", "a"], "wrong (not named: a; named, but not among them: b)"),
         ([], [], "right"),
         ("none", [], "right"),
         ("large", 138_000_000, "wrong"),
