@@ -47,7 +47,7 @@ test: bases ## Run every test, on both image stores where the course started the
 test-browser: bases ## Work through the notebooks in a real JupyterLab with a headless Chromium.
 	@$(call extra,browser,playwright)
 	@sh scripts/chromium.sh
-	@$(PY) -m pytest tests/browser $(TESTS)
+	@$(PY) scripts/run_tests.py --browser $(TESTS)
 
 check: setup ## Check style, formatting and types, notebooks too.
 	@.venv/bin/ruff check

@@ -7,8 +7,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from sphinx.cmd.build import build_main
-
 from dmhelpers.course.notebooks import shelf
 
 HERE = Path(__file__).resolve().parent
@@ -21,6 +19,8 @@ _IMPORTED = re.compile(r"""\bimport\s*(?:\(|[^;'"]*?from)\s*["'](https?://[^"']+
 
 def main() -> int:
     """Collect the pages, build them, and hold that they load nothing from the network."""
+    from sphinx.cmd.build import build_main
+
     source, site = BUILD / "site-source", BUILD / "site"
     names = collect(source)
     if not names:

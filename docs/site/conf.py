@@ -16,6 +16,7 @@ project = "Docker multi-stage builds"
 author = "the authors of dmhelpers"
 html_title = project
 language = "en"
+smartquotes = False  # `--from` in a title is two hyphens
 extensions = ["myst_nb"]
 
 # The outputs are those that the solutions were stored with: building the site runs nothing.
@@ -31,7 +32,13 @@ html_use_index = False
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False
-html_theme_options = {"use_download_button": False, "show_toc_level": 2, "article_header_end": []}
+html_theme_options = {
+    "article_header_end": [],
+    "content_footer_items": [],
+    "navbar_persistent": [],
+    "show_toc_level": 2,
+    "use_download_button": False,
+}
 
 
 class CourseLexer(IPython3Lexer):
