@@ -15,6 +15,7 @@ from typing import IO, cast
 
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.containers import unstarted
+from dmhelpers.errors import EngineRefused
 from dmhelpers.measure.images import image_id_of
 from dmhelpers.measure.streams import as_file
 
@@ -72,8 +73,9 @@ def _archive(image: str, path: str) -> Iterator[tarfile.TarFile | None]:
 
     with unstarted(image) as container_id, engine_answers():
         try:
-            chunks, _ = api().get_archive(container_id, path)
-        except docker.errors.NotFound:
+            with engine_answers():
+                chunks, _ = api().get_archive(container_id, path)
+        except (docker.errors.NotFound, EngineRefused):  # refused: links that lead in a circle
             yield None
             return
         with tarfile.open(fileobj=cast("IO[bytes]", as_file(chunks)), mode="r|") as archive:

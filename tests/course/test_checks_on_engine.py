@@ -9,11 +9,13 @@ import pytest
 from dmhelpers.course.checks import check
 from dmhelpers.course.samples import sample
 from dmhelpers.engine.cleanup import cleanup
+from dmhelpers.engine.client import docker_cli
 from dmhelpers.errors import NameTaken
 from dmhelpers.show.builds import build
 
 pytestmark = pytest.mark.engine
 
+tags = set()
 NODE = "FROM node:20-alpine"
 BUILDER = f"""{NODE} AS builder
 WORKDIR /app
@@ -63,7 +65,11 @@ ON_SCRATCH = 'FROM scratch\nCOPY --from=builder /server /server\nENTRYPOINT ["/s
 def cleaned():
     """Leave the engine as it was, once all of this module's builds have shared their cache."""
     yield
-    cleanup()
+    if os.environ.get("DMHELPERS_SHARED_ENGINE") == "1":
+        # The same steps give the same image to everybody: taken away by its ID, others would lose theirs too.
+        docker_cli(["image", "rm", *tags], timeout_s=60, check=False)
+    else:
+        cleanup()
 
 
 @pytest.fixture
@@ -84,11 +90,13 @@ def made(folder, tag, text=None, **options):
     if text is not None:
         (folder / options.get("file", "Dockerfile")).write_text(text)
     try:
-        return build(folder, tag=tag, **options)
+        result = build(folder, tag=tag, **options)
     except NameTaken as taken:
         if os.environ.get("DMHELPERS_SHARED_ENGINE") == "1":
             pytest.skip(f"somebody else uses this engine: {taken.message}")
         raise
+    tags.add(result.tag)
+    return result
 
 
 def changed(folder, path, old, new):
