@@ -12,4 +12,4 @@ if [ "$(uname)" = Linux ] && [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}${BROWSER:-}"
     echo "lab: no screen here, so no browser is opened: open the address that Jupyter prints below."
     set -- --no-browser "$@"
 fi
-exec .venv/bin/jupyter lab notebooks/00_start_here.ipynb "$@"
+exec .venv/bin/jupyter lab --ServerApp.root_dir="$PWD" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb "$@"
