@@ -4,12 +4,17 @@
 PY := .venv/bin/python
 DMHELPERS := .venv/bin/dmhelpers
 TESTS ?=
+comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine bases measure test check ci format bench lock cleanup clean
+.PHONY: help setup engine bases lab measure course notebooks site test test-browser check ci format bench lock cleanup clean
+
+# $(call extra,NAME,MODULE): what only some targets need is installed when one of them first asks for it.
+extra = $(PY) -c 'import $(2)' 2>/dev/null || { echo "setup: installing what the $(1) needs into .venv"; \
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(1)]'; }
 
 help: ## List the targets.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: ## Make the Python environment in .venv with everything the course needs.
 	@sh scripts/setup.sh
@@ -20,11 +25,29 @@ engine: setup ## Use the Docker Engine that is there; else, as root on Debian or
 bases: engine ## Pull the base images, or assemble stand-ins where no registry answers.
 	@$(DMHELPERS) bases prepare
 
+lab: bases ## Open the course in JupyterLab, with everything set up.
+	@sh scripts/lab.sh
+
 measure: bases ## Build, run, tabulate and plot the exercise's images; results go to build/measure/.
 	@$(DMHELPERS) measure
 
+course: bases ## Run every solution notebook; pages and a summary of the claims go to build/course/.
+	@$(PY) -m dmhelpers.course.notebooks course
+
+notebooks: setup ## Make the learner copies of the notebooks from their solutions.
+	@$(PY) -m dmhelpers.course.notebooks generate
+
+site: setup ## Build the course's site from the solutions and their outputs, without running them, into build/site/.
+	@$(call extra,site,myst_nb$(comma) sphinx_book_theme)
+	@$(PY) docs/site/build.py
+
 test: bases ## Run every test, on both image stores where the course started the engine.
 	@$(PY) scripts/run_tests.py $(TESTS)
+
+test-browser: bases ## Work through the notebooks in a real JupyterLab with a headless Chromium.
+	@$(call extra,browser,playwright)
+	@sh scripts/chromium.sh
+	@$(PY) scripts/run_tests.py --browser $(TESTS)
 
 check: setup ## Check style, formatting and types, notebooks too.
 	@.venv/bin/ruff check

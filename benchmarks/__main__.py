@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("imports", "images", "history", "build")
+NAMES = ("imports", "images", "history", "build", "course")
 
 
 def main() -> int:

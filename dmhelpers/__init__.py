@@ -10,6 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dmhelpers.course.checks import check, hint
+    from dmhelpers.course.claims import claim
+    from dmhelpers.course.classic import classic_build
+    from dmhelpers.course.predictions import compare_guess, predict
+    from dmhelpers.course.progress import progress
     from dmhelpers.course.samples import sample, samples
     from dmhelpers.engine.cleanup import cleanup
     from dmhelpers.engine.containers import run, serve
@@ -25,14 +30,21 @@ _HOMES = {
     "Build": "dmhelpers.show.builds",
     "DmHelpersError": "dmhelpers.errors",
     "build": "dmhelpers.show.builds",
+    "check": "dmhelpers.course.checks",
+    "claim": "dmhelpers.course.claims",
+    "classic_build": "dmhelpers.course.classic",
     "cleanup": "dmhelpers.engine.cleanup",
     "compare": "dmhelpers.show.tables",
+    "compare_guess": "dmhelpers.course.predictions",
     "doctor": "dmhelpers.engine.doctor",
+    "hint": "dmhelpers.course.checks",
     "history": "dmhelpers.show.tables",
     "images": "dmhelpers.show.tables",
     "plot_layers": "dmhelpers.show.figures",
     "plot_reduction": "dmhelpers.show.figures",
     "plot_sizes": "dmhelpers.show.figures",
+    "predict": "dmhelpers.course.predictions",
+    "progress": "dmhelpers.course.progress",
     "readable": "dmhelpers.show.tables",
     "run": "dmhelpers.engine.containers",
     "sample": "dmhelpers.course.samples",
@@ -48,6 +60,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "stages",
     "build",
     "Build",
+    "classic_build",
     "images",
     "history",
     "compare",
@@ -57,9 +70,22 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "plot_reduction",
     "run",
     "serve",
+    "predict",
+    "compare_guess",
+    "claim",
+    "check",
+    "hint",
+    "progress",
     "cleanup",
     "DmHelpersError",
 ]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add the course's cell magic, `%%dockerfile`, to a notebook: this is what `%load_ext dmhelpers` calls."""
+    from dmhelpers.course.magic import register
+
+    register(shell)
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,7 @@
     │   └── ProjectNotFound        no such folder, or no Dockerfile in it
     ├── DockerfileError            the Dockerfile cannot be read, with its line
     ├── NameTaken                  a tag or folder belongs to somebody else
+    ├── ClaimBroken                a sentence of the course does not hold on this machine
     ├── BuildFailed                a step failed, with its stage and Dockerfile line
     │   ├── BuildTimeLimitReached
     │   └── BuildIncomplete        every step said 0, yet what it should make is missing
@@ -144,6 +145,10 @@ class NameTaken(DmHelpersError):
 
 class InputError(DmHelpersError, ValueError):
     """An argument that cannot be meant."""
+
+
+class ClaimBroken(DmHelpersError):
+    """A sentence that the course states does not hold on this machine, or holds where it was said not to."""
 
 
 class BuildFailed(DmHelpersError):

@@ -2,6 +2,8 @@
 
 The whole suite runs on the engine as it is. If the course started that engine, the tests marked
 `engine` run once more on the other image store, and the engine goes back to the first one.
+
+With `--browser` as the first argument, the tests in tests/browser run instead, on the engine as it is.
 """
 # ruff: noqa: T201  a command prints
 
@@ -12,6 +14,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 from dmhelpers.engine import embedded
 from dmhelpers.errors import DmHelpersError
@@ -27,15 +30,25 @@ def main(arguments: list[str]) -> int:
     # Where this was started in the background, Ctrl-C is ignored, and every test of it would wait in vain.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     closing: list[str] = []
+    if arguments[:1] == ["--browser"]:
+        code = run_pytest("notebooks in JupyterLab", ["tests/browser", *arguments[1:]], closing)
+        keep(closing, mode="a")
+        return code
     status = embedded.status()
     code = run_pytest(f"{status.store or 'no'} image store", arguments, closing)
     if code == 0 and status.ours:
         code = on_the_other_store(status.store, arguments, closing)
     elif code == 0 and status.reachable:
         print("This engine is not the course's to restart: the other image store was not tested.", flush=True)
-    CLOSING_LINES.parent.mkdir(parents=True, exist_ok=True)
-    CLOSING_LINES.write_text("\n".join(closing) + "\n", encoding="utf-8")
+    keep(closing, mode="w")
     return code
+
+
+def keep(closing: list[str], *, mode: Literal["w", "a"]) -> None:
+    """Write the closing lines to their file, or add them to those of the run before."""
+    CLOSING_LINES.parent.mkdir(parents=True, exist_ok=True)
+    with CLOSING_LINES.open(mode, encoding="utf-8") as file:
+        file.write("\n".join(closing) + "\n")
 
 
 def on_the_other_store(store: str, arguments: list[str], closing: list[str]) -> int:

@@ -18,7 +18,10 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class CacheRecord:
-    """One record of the build cache; `created` is the engine's own RFC 3339 time, `shared`: an image holds it too."""
+    """One record of the build cache.
+
+    `created` is the engine's own RFC 3339 time; `shared`: an image holds it too; `in_use`: the engine itself does.
+    """
 
     record_id: str
     description: str
@@ -27,6 +30,7 @@ class CacheRecord:
     size_bytes: int
     shared: bool = False
     parents: tuple[str, ...] = ()
+    in_use: bool = False
 
 
 def cache_records() -> tuple[CacheRecord, ...]:
@@ -42,6 +46,7 @@ def cache_records() -> tuple[CacheRecord, ...]:
             raw.get("Size", 0),
             bool(raw.get("Shared")),
             _parents(raw),
+            bool(raw.get("InUse")),
         )
         for raw in answer.get("BuildCache") or ()
     )

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from dmhelpers.engine import ledger
-from dmhelpers.engine.build_cache import cache_records, remove_cache_records
+from dmhelpers.engine import ledger, run_spans
+from dmhelpers.engine.build_cache import CacheRecord, cache_records, remove_cache_records
 from dmhelpers.engine.client import api, engine_answers, get_json
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE
@@ -74,16 +74,28 @@ def _used_bytes() -> int:
 
 
 def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
-    recorded = ledger.recorded(engine_id, "cache")
+    recorded, spans = ledger.recorded(engine_id, "cache"), run_spans.noted(engine_id)
     try:
-        ours = recorded & {one.record_id for one in cache_records()}
+        listed = cache_records() if recorded or spans else ()
+        ours = {one.record_id for one in listed if one.record_id in recorded or run_spans.left_by(one, spans)}
         remove_cache_records(ours)
-        left = {one.record_id for one in cache_records()} if ours else set()
+        remaining = [one for one in cache_records() if one.record_id in ours] if ours else []
     except EngineRefused as error:
         cure = "Make room on the engine's disk, restart the engine, then run this again."
         return 0, (f"the build cache: {error.message} {cure}",)
+    left = {one.record_id for one in remaining}
+    ledger.record(engine_id, "cache", left)
     ledger.forget(engine_id, "cache", recorded - left)
-    return len(ours - left), ()
+    run_spans.forget(engine_id)
+    return len(ours - left), _still_in_use(remaining)
+
+
+def _still_in_use(remaining: list[CacheRecord]) -> tuple[str, ...]:
+    stuck = sum(one.in_use for one in remaining)
+    if not stuck:
+        return ()
+    records = "1 build cache record" if stuck == 1 else f"{stuck} build cache records"
+    return (f"{records}: the engine still counts it as in use. Clean up again later, or after its next restart.",)
 
 
 def _remove_containers(engine_id: str) -> tuple[str, ...]:

@@ -114,6 +114,36 @@ def serve(
         yield Serving(container_id, url)
 
 
+@contextmanager
+def unstarted(image: str) -> Iterator[str]:
+    """Create a container of an image that is never started, to read files through, and remove it afterwards.
+
+    Args:
+        image: The image's name or ID.
+
+    Yields:
+        The container's ID.
+
+    Raises:
+        ImageNotFound: The engine has no such image.
+    """
+    # An image need not have a command of its own, a container must.
+    with _container(image, ["-"], None, {}) as container_id:
+        yield container_id
+
+
+def execute(container_id: str, command: Sequence[str]) -> tuple[int, str]:
+    """Run a command inside a running container; return its exit code and what it printed.
+
+    Raises:
+        EngineRefused: The container does not run.
+    """
+    with engine_answers():
+        made = api().exec_create(container_id, list(command))
+        printed = api().exec_start(made["Id"])
+        return int(api().exec_inspect(made["Id"])["ExitCode"]), _end_of([printed])
+
+
 def _arguments(command: str | Sequence[str] | None) -> list[str] | None:
     if command is None:
         return None

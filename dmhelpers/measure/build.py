@@ -25,7 +25,7 @@ from dmhelpers.errors import (
     InputError,
     NameTaken,
 )
-from dmhelpers.measure import cache_records, origins, outcome
+from dmhelpers.measure import built, cache_records, origins, outcome
 from dmhelpers.measure.client_run import run_client
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.events import Listener, Progress
@@ -64,6 +64,7 @@ def run_build(
     time_limit_s: float = TIME_LIMIT_S,
     listener: Listener | None = None,
     say: Callable[[str], None] | None = None,
+    noted: bool = True,
 ) -> BuildRecord:
     """Build a project's image on the engine and return the record of the build.
 
@@ -78,6 +79,7 @@ def run_build(
         time_limit_s: Seconds until the build is cancelled.
         listener: Called with each progress event as it comes.
         say: Called with a sentence when something other than the build takes its time.
+        noted: Whether what the image was built from is kept beyond this process.
 
     Raises:
         ProjectNotFound: There is no such folder or Dockerfile.
@@ -115,8 +117,7 @@ def run_build(
     )
     if image_id is None:
         raise _too_long(plan, progress, time_limit_s) if too_long else _failed(plan, progress, steps, exit_code)
-    origins.remember(image_id, plan.dockerfile, plan.target)
-    return BuildRecord(
+    record = BuildRecord(
         image_id=image_id,
         tag=plan.request.tag,
         target=plan.target.label,
@@ -127,6 +128,26 @@ def run_build(
         log=progress.log(),
         warnings=tuple(progress.warnings),
         mapped_by="provenance" if lines else "names",
+    )
+    if noted:
+        _remember(plan, record)
+    return record
+
+
+def _remember(plan: _Plan, record: BuildRecord) -> None:
+    origins.remember(record.image_id, plan.dockerfile, plan.target)
+    request = plan.request
+    built.remember(
+        built.Built(
+            image_id=record.image_id,
+            tag=record.tag,
+            folder=request.folder,
+            file=request.file,
+            target=request.target,
+            text=plan.dockerfile.text,
+            stages={one.stage: one.state for one in record.stages},
+            built_at=time.time(),
+        )
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from dmhelpers.measure.events import Event, Vertex, VertexChanged
@@ -16,11 +15,11 @@ class LinePrinter:
     """A listener that prints a line a step.
 
     Args:
-        say: Called with each line; prints on standard error if None, so that output can be piped.
+        say: What is called with each line.
     """
 
-    def __init__(self, say: Callable[[str], None] | None = None) -> None:
-        self._say = say or _to_stderr
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
         self._said: dict[str, str] = {}
 
     def __call__(self, event: Event) -> None:
@@ -37,11 +36,6 @@ class LinePrinter:
         took = f" {seconds(vertex.duration_s)}" if state == "done" else ""
         name = vertex.name if len(vertex.name) <= 90 else vertex.name[:89] + "…"
         self._say(f"  {state + took:<12} {name}")
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 def _state(vertex: Vertex) -> str:

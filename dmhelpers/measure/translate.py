@@ -18,7 +18,7 @@ _EXCERPT = re.compile(r"^\s*\d+ \| ")
 _STAGE_NUMBER = re.compile(r"invalid stage index (\d+)")
 _EXIT_CODE = re.compile(r"did not complete successfully: exit code: (\d+)")
 _NOT_FOUND = re.compile(r'"([^"]+)": not found')
-_NOT_WALKED = re.compile(r"failed to walk \S*/buildkit-mount\d+(/\S*): .*no such file or directory")
+_NOT_WALKED = re.compile(r"(?:failed to walk|lstat) \S*/buildkit-mount\d+(/\S*): .*no such file or directory")
 _STAGE_BELOW = re.compile(r'cannot copy from stage "([^"]+)", it needs to be defined before')
 _ENGINE_GONE = (
     "error reading from server",
@@ -34,6 +34,7 @@ _UNPULLED = (
     "failed to authorize",
 )
 _INSTALL = re.compile(r"\bnpm (?:ci|install)\b")
+_OMITS_DEV = re.compile(r"--omit[= ]dev\b|--production\b|--only=prod|\bNODE_ENV[= ][\"']?production\b")
 _NO_SPACE = ("no space left on device", "ENOSPC", "No space left on device")
 
 
@@ -118,7 +119,12 @@ def _failure(progress: Progress, dockerfile: Dockerfile, steps: tuple[Step, ...]
 
 
 def _cached_install(steps: tuple[Step, ...], stage: Stage | None) -> int | None:
-    """Return the line of the stage's `npm ci` or `npm install` if it came from the build cache."""
+    """Return the line of the stage's `npm ci` or `npm install` if the build cache may hold it empty.
+
+    None where the stage itself says to leave the dev packages out: then that is the reason, cached or not.
+    """
+    if stage and any(_OMITS_DEV.search(one.text) for one in stage.instructions):
+        return None
     lines = (
         one.line
         for one in steps

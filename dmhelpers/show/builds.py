@@ -140,8 +140,9 @@ def build(
         no_cache: Run every step again.
         rerun: Stages to run again though the rest may come from the cache.
         time_limit_s: Seconds until the build is cancelled on the engine.
-        progress: ``"plain"`` prints a line a step on standard error, ``"quiet"`` nothing; ``"auto"`` is plain in
-            a terminal and in a notebook, quiet elsewhere.
+        progress: ``"plain"`` prints a line a step, on standard error so that output can be piped (in a notebook,
+            which shows that channel as alarm, on standard output); ``"quiet"`` prints nothing; ``"auto"`` is plain
+            in a terminal and in a notebook, quiet elsewhere.
 
     Returns:
         The finished build. A stage that the target does not depend on is in it as ``not built``: BuildKit
@@ -167,19 +168,24 @@ def build(
         no_cache=no_cache,
         rerun=rerun,
         time_limit_s=time_limit_s,
-        listener=LinePrinter() if shown else None,
+        listener=LinePrinter(_say) if shown else None,
         say=_say if shown else None,
     )
     return Build(record)
 
 
+def _in_a_notebook() -> bool:
+    return "ipykernel" in sys.modules
+
+
 def _watched() -> bool:
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return sys.stderr.isatty() or _in_a_notebook()
 
 
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
-    sys.stderr.flush()
+    channel = sys.stdout if _in_a_notebook() else sys.stderr
+    channel.write(f"{sentence}\n")
+    channel.flush()
 
 
 def _took(duration_s: float) -> str:

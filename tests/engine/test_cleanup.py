@@ -8,7 +8,8 @@ import pytest
 
 import dmhelpers as dm
 from dmhelpers.engine import ledger
-from dmhelpers.engine.build_cache import cache_records
+from dmhelpers.engine.build_cache import CacheRecord, cache_records
+from dmhelpers.engine.cleanup import _still_in_use
 from dmhelpers.engine.client import api, docker_cli
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
@@ -177,6 +178,21 @@ def test_build_cache_of_others_stays(built, tmp_path):
     remove_cache_records(made)
 
 
+def test_cache_of_a_run_that_a_later_build_exports_goes(project):
+    """BuildKit gives a RUN's record a new ID when a second build exports it; clean-up still knows it, by its time."""
+    from dmhelpers.engine import bases
+
+    base, mark = "node:20-alpine", uuid.uuid4().hex
+    bases.ensure_many([base])
+    stages = f"FROM {base} AS tools\nRUN echo {mark} > /made\n\nFROM {base} AS final\nCOPY --from=tools /made /\n"
+    folder = project({"Dockerfile": stages})
+    name = f"dmhelpers-test-{uuid.uuid4().hex[:8]}"
+    dm.build(folder, tag=f"{name}:final", progress="quiet")
+    dm.build(folder, tag=f"{name}:tools", target="tools", progress="quiet")
+    dm.cleanup()
+    assert [one for one in cache_records() if mark in one.description] == []
+
+
 def test_base_images_stay(shell_project):
     """Base images that the course prepared stay."""
     from dmhelpers.engine import bases
@@ -195,3 +211,12 @@ def test_freed_bytes_are_not_counted_twice(shell_project):
     for number in range(3):
         dm.build(folder, tag=f"dmhelpers-test-{uuid.uuid4().hex[:8]}:{number}", progress="quiet")
     assert dm.cleanup().freed_bytes < 50_000_000
+
+
+def test_cache_that_the_engine_holds_is_said():
+    """Records that the engine does not let go of are counted, with what to do; others that stay are not."""
+    held = [CacheRecord(name, "", "regular", "2026-01-01T00:00:00Z", 1, in_use=name != "c") for name in "abc"]
+    [said] = _still_in_use(held)
+    assert said.startswith("2 build cache records")
+    assert "restart" in said
+    assert _still_in_use(held[2:]) == ()

@@ -85,6 +85,25 @@ def test_no_typescript_compiler(project, explained) -> None:
     assert caught.value.exit_code == 127
 
 
+def test_compiler_left_out_on_purpose(project, explained) -> None:
+    """A stage that leaves dev packages out is told so, also when its install comes from the build cache."""
+    dockerfile = """
+        FROM node:20-alpine AS builder
+        WORKDIR /app
+        COPY package.json ./
+        ENV NODE_ENV=production
+        RUN npm install
+        RUN npm run build
+        """
+    for _ in ("ran", "cached"):
+        with explained(BuildFailed, "tsc: not found", "line 6 (stage builder)", cure="NODE_ENV=production"):
+            build(
+                project,
+                dockerfile,
+                package_json='{"name": "no-tsc", "version": "1.0.0", "scripts": {"build": "tsc"}}',
+            )
+
+
 def test_stage_without_a_shell(project, explained) -> None:
     """A RUN on scratch is told as a missing shell."""
     with explained(BuildFailed, "line 2", cure="no shell.*earlier stage"):
@@ -134,6 +153,12 @@ def test_copy_source_that_is_not_in_the_stage(project, explained) -> None:
             COPY --from=builder /dist /dist
             """,
         )
+
+
+def test_copy_source_that_is_not_in_an_empty_stage(project, explained) -> None:
+    """BuildKit says it in other words where the other stage has no file at all; it is the same fault."""
+    with explained(BuildFailed, "line 3", "'/dist'", "'0'", cure="stage's root"):
+        build(project, "FROM scratch AS none\nFROM scratch\nCOPY --from=0 /dist /dist\n")
 
 
 def test_typo_in_from(project, explained) -> None:

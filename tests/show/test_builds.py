@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
 from dmhelpers.measure.events import Vertex, VertexChanged, moment
 from dmhelpers.measure.progress_lines import LinePrinter
 from dmhelpers.measure.records import BuildRecord, StageState, Step
+from dmhelpers.show import builds
 from dmhelpers.show.builds import Build
 
 RECORD = BuildRecord(
@@ -63,9 +68,10 @@ def test_a_record_passes_through():
     assert (build.command, build.duration_s, build.warnings) == (RECORD.command, 61.2, RECORD.warnings)
 
 
-def test_progress_says_each_thing_once(capsys):
+def test_progress_says_each_thing_once():
     """A step's line is printed when it starts and when it ends, however often it is told; internal work is not."""
-    say = LinePrinter()
+    told = []
+    say = LinePrinter(told.append)
     begin, end = moment("2026-01-01T00:00:00Z"), moment("2026-01-01T00:00:02Z")
     step = Vertex("a", "[builder 1/2] RUN " + "x" * 200)
     for _ in range(3):
@@ -77,8 +83,19 @@ def test_progress_says_each_thing_once(capsys):
     for _ in range(3):
         say(VertexChanged(step))
     say(VertexChanged(Vertex("b", "[internal] load build context", intervals={begin: end})))
-    told = capsys.readouterr()
-    assert told.out == ""
-    started, ended = told.err.splitlines()
+    started, ended = told
     assert "done 2.0s" in ended
     assert max(len(started), len(ended)) < 110
+
+
+@pytest.mark.parametrize(
+    ("modules", "channel"), [({}, "err"), ({"ipykernel": sys}, "out")], ids=["terminal", "notebook"]
+)
+def test_progress_goes_where_it_alarms_nobody(monkeypatch, capsys, modules, channel):
+    """Progress is printed on standard error; in a notebook, which shows that on red, on standard output."""
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    if not modules:
+        monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    builds._say("a step")
+    assert getattr(capsys.readouterr(), channel) == "a step\n"

@@ -1,0 +1,177 @@
+"""What a learner guessed and finished, in one plain file of the workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmhelpers.course.samples import workspace_folder
+from dmhelpers.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = "progress.json"
+_LOCK_WAIT_S = 5.0
+_LOCK_AGE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How far one exercise is: whether a check ever said done, and how many checks were made."""
+
+    done: bool = False
+    tries: int = 0
+
+
+def progress() -> pd.DataFrame:
+    """Return how far you are: one row an exercise, in the order of the course.
+
+    Returns:
+        Columns ``exercise`` (str, its number), ``notebook`` (str), ``done`` (bool: a check has said so once)
+        and ``tries`` (int64: how often it was checked). It is kept in ``progress.json`` in the workspace.
+    """
+    from dmhelpers.course.checks import exercises
+    from dmhelpers.show import tables
+
+    known = records()
+    rows = [(one, known.get(one.number, Record())) for one in exercises()]
+    return tables.columns(
+        {
+            "exercise": [one.number for one, _ in rows],
+            "notebook": [one.notebook for one, _ in rows],
+            "done": [record.done for _, record in rows],
+            "tries": [record.tries for _, record in rows],
+        },
+        integers=("tries",),
+    )
+
+
+def records() -> dict[str, Record]:
+    """Return how far each exercise is that was ever checked, by its number."""
+    found: dict[str, Record] = {}
+    for number, raw in _read(progress_file())["exercises"].items():
+        if isinstance(raw, dict):
+            found[number] = Record(bool(raw.get("done")), _whole(raw.get("tries")))
+    return found
+
+
+def note_check(number: str, *, done: bool) -> Record:
+    """Count a check of an exercise. What was done once stays done, even when its image is gone later.
+
+    Raises:
+        InputError: The workspace cannot be written to.
+    """
+    with _updating() as content:
+        raw = content["exercises"].get(number)
+        old = raw if isinstance(raw, dict) else {}
+        new = Record(bool(old.get("done")) or done, _whole(old.get("tries")) + 1)
+        content["exercises"][number] = {"done": new.done, "tries": new.tries}
+    return new
+
+
+def guesses(name: str) -> dict[str, Any]:
+    """Return what was guessed under that name: plain JSON values, empty where nothing was."""
+    found = _read(progress_file())["guesses"].get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def note_guesses(name: str, values: dict[str, Any]) -> None:
+    """Keep the guesses of that name in place of older ones.
+
+    Raises:
+        InputError: The workspace cannot be written to.
+    """
+    with _updating() as content:
+        content["guesses"][name] = values
+
+
+def progress_file() -> Path:
+    """Return where it is kept; the file need not exist yet."""
+    return workspace_folder() / FILE
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    content = found if isinstance(found, dict) else {}
+    for part in ("exercises", "guesses"):
+        if not isinstance(content.get(part), dict):
+            content[part] = {}
+    return content
+
+
+@contextmanager
+def _updating() -> Iterator[dict[str, Any]]:
+    path = progress_file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(path):
+            _keep_unreadable(path)
+            content = _read(path)
+            yield content
+            _write(path, content)
+    except OSError as error:
+        raise InputError(
+            f"Your progress cannot be kept in {str(path)!r}: {error.strerror or error}.",
+            hint="Choose a workspace that you may write to: set DMHELPERS_WORKSPACE.",
+        ) from error
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Keep other notebooks from writing at the same time; a lock that a killed process left is taken over."""
+    lock = path.with_suffix(".lock")
+    deadline = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            break
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > _LOCK_AGE_S:
+                    lock.unlink()
+            if time.monotonic() > deadline:
+                break  # progress is worth less than the learner's time
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _keep_unreadable(path: Path) -> None:
+    """Put a file that is no longer JSON aside, so that nobody's notes are overwritten."""
+    if not path.is_file():
+        return
+    try:
+        readable = isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except ValueError:
+        readable = False
+    if not readable:
+        path.replace(path.with_name(f"{path.stem}-unreadable-{time.time_ns()}{path.suffix}"))
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(content, stream, indent=2, sort_keys=True, ensure_ascii=False)
+            stream.write("\n")
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
