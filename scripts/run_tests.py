@@ -1,7 +1,8 @@
 """Run the tests, on each image store where the engine is the course's own to restart.
 
 The whole suite runs on the engine as it is. If the course started that engine, the tests marked
-`engine` run once more on the other image store, and the engine goes back to the first one.
+`engine` run once more on the other image store, but for those marked `one_store` or `private_engine`, and the
+engine goes back to the first one.
 
 With `--browser` as the first argument, the tests in tests/browser run instead, on the engine as it is.
 """
@@ -19,6 +20,7 @@ from typing import Literal
 from dmhelpers.engine import embedded
 from dmhelpers.errors import DmHelpersError
 
+BOTH_STORES = "engine and not private_engine and not one_store"
 NONE_SELECTED = 5
 """What pytest ends with where none of the tests asked for is marked `engine`."""
 
@@ -58,7 +60,7 @@ def on_the_other_store(store: str, arguments: list[str], closing: list[str]) -> 
     try:
         embedded.up(image_store=other, progress=say)
         dmhelpers("bases", "prepare")
-        code = run_pytest(f"{other} image store", [*arguments, "-m", "engine and not private_engine"], closing)
+        code = run_pytest(f"{other} image store", [*arguments, "-m", BOTH_STORES], closing)
         return 0 if code == NONE_SELECTED and arguments else code
     finally:
         embedded.up(image_store=back, progress=say)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from dmhelpers.engine import ledger, run_spans
+from dmhelpers.engine import ledger, spans
 from dmhelpers.engine.build_cache import CacheRecord, cache_records, remove_cache_records
 from dmhelpers.engine.client import api, engine_answers, get_json
 from dmhelpers.engine.info import engine_info
@@ -74,10 +74,12 @@ def _used_bytes() -> int:
 
 
 def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
-    recorded, spans = ledger.recorded(engine_id, "cache"), run_spans.noted(engine_id)
+    recorded, noted = ledger.recorded(engine_id, "cache"), spans.noted(engine_id)
     try:
-        listed = cache_records() if recorded or spans else ()
-        ours = {one.record_id for one in listed if one.record_id in recorded or run_spans.left_by(one, spans)}
+        listed = cache_records() if recorded or noted else ()
+        ours = {
+            one.record_id for one in listed if one.record_id in recorded or any(span.holds(one) for span in noted)
+        }
         remove_cache_records(ours)
         remaining = [one for one in cache_records() if one.record_id in ours] if ours else []
     except EngineRefused as error:
@@ -86,7 +88,8 @@ def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
     left = {one.record_id for one in remaining}
     ledger.record(engine_id, "cache", left)
     ledger.forget(engine_id, "cache", recorded - left)
-    run_spans.forget(engine_id)
+    if not left:
+        spans.forget(engine_id)
     return len(ours - left), _still_in_use(remaining)
 
 

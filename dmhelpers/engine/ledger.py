@@ -24,7 +24,7 @@ def record(engine_id: str, kind: Kind, ids: Iterable[str]) -> None:
     Args:
         engine_id: The engine's own ID (`EngineInfo.engine_id`).
         kind: What they are; ``"base"`` is a base image that the course pulled or assembled, ``"tag"`` a name
-            that the course gave to an image, ``"span"`` when a RUN of the course ran.
+            that the course gave to an image, ``"span"`` when a build ran what.
         ids: Their full IDs, or names.
     """
     folder = _folder(engine_id, kind)

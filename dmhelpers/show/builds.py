@@ -175,7 +175,8 @@ def build(
 
 
 def _in_a_notebook() -> bool:
-    return "ipykernel" in sys.modules
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def _watched() -> bool:

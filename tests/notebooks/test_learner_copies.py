@@ -20,6 +20,7 @@ def test_committed_copy_is_what_the_generator_makes(name):
 
 
 @pytest.mark.engine
+@pytest.mark.one_store
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize("name", NAMES)
 def test_copy_runs_unfinished(name, unchanged_cache, unchanged_engine):

@@ -1,0 +1,61 @@
+"""When the course's builds ran what: how clean-up knows a build cache record as ours that carries no sign of it.
+
+BuildKit keeps what a RUN left under one ID, and puts a record with another ID in its place when a later build
+exports that step. What is sent to the engine has a record of its own, even if all steps then come from the
+cache. Such records say when they were made, and nothing else that ties them to a build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from dmhelpers.engine import ledger
+from dmhelpers.engine.build_cache import CacheRecord
+
+SpanKind = Literal["run", "load"]
+SIGNS: dict[SpanKind, str] = {"run": "from exec", "load": "local source for "}
+"""What stands in the description of a record: of a RUN's result, and of what was sent to the engine."""
+
+_SLACK = timedelta(seconds=1)
+_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The time in which a RUN of ours ran, or in which we sent something to the engine, by the engine's clock."""
+
+    kind: SpanKind
+    begin: datetime
+    end: datetime
+
+    def holds(self, record: CacheRecord) -> bool:
+        """Say whether the record is of that kind and was made in that time, give or take a second."""
+        if SIGNS[self.kind] not in record.description:
+            return False
+        return self.begin - _SLACK <= datetime.fromisoformat(record.created) <= self.end + _SLACK
+
+
+def note(engine_id: str, spans: Iterable[Span]) -> None:
+    """Write these to the ledger."""
+    ledger.record(engine_id, "span", (f"{one.kind} {_text(one.begin)} {_text(one.end)}" for one in spans))
+
+
+def noted(engine_id: str) -> tuple[Span, ...]:
+    """Return what the ledger holds for that engine."""
+    entries = (one.split(" ") for one in ledger.recorded(engine_id, "span"))
+    return tuple(
+        Span("run" if kind == "run" else "load", datetime.fromisoformat(begin), datetime.fromisoformat(end))
+        for kind, begin, end in entries
+    )
+
+
+def forget(engine_id: str) -> None:
+    """Strike all spans of that engine from the ledger."""
+    ledger.forget(engine_id, "span", ledger.recorded(engine_id, "span"))
+
+
+def _text(when: datetime) -> str:
+    return when.astimezone(UTC).strftime(_FORMAT)
