@@ -44,12 +44,8 @@ def note(engine_id: str, spans: Iterable[Span]) -> None:
 
 
 def noted(engine_id: str) -> tuple[Span, ...]:
-    """Return what the ledger holds for that engine."""
-    entries = (one.split(" ") for one in ledger.recorded(engine_id, "span"))
-    return tuple(
-        Span("run" if kind == "run" else "load", datetime.fromisoformat(begin), datetime.fromisoformat(end))
-        for kind, begin, end in entries
-    )
+    """Return what the ledger holds for that engine; entries that another version wrote in another form are left out."""
+    return tuple(filter(None, map(_read, ledger.recorded(engine_id, "span"))))
 
 
 def forget(engine_id: str) -> None:
@@ -59,3 +55,11 @@ def forget(engine_id: str) -> None:
 
 def _text(when: datetime) -> str:
     return when.astimezone(UTC).strftime(_FORMAT)
+
+
+def _read(entry: str) -> Span | None:
+    kind, *moments = entry.split(" ")
+    for known in SIGNS:
+        if kind == known and len(moments) == 2:
+            return Span(known, datetime.fromisoformat(moments[0]), datetime.fromisoformat(moments[1]))
+    return None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dmhelpers.engine import spans
+from dmhelpers.engine import ledger, spans
 from dmhelpers.engine.build_cache import CacheRecord
 from dmhelpers.engine.spans import Span
 
@@ -33,6 +33,12 @@ def test_spans_come_back_from_the_ledger():
     assert set(spans.noted("engine")) == {SPAN, Span("load", BEGIN, BEGIN)}
     assert spans.noted("another") == ()
     spans.forget("engine")
+    assert spans.noted("engine") == ()
+
+
+def test_an_entry_of_another_version_is_passed_over():
+    """What cannot be read as a span stops no clean-up."""
+    ledger.record("engine", "span", ["nap 2026-01-01", "run soon later now"])
     assert spans.noted("engine") == ()
 
 
