@@ -44,7 +44,7 @@ def note(engine_id: str, spans: Iterable[Span]) -> None:
 
 
 def noted(engine_id: str) -> tuple[Span, ...]:
-    """Return what the ledger holds for that engine; entries that another version wrote in another form are left out."""
+    """Return what the ledger holds for that engine, but for entries of another version in another form."""
     return tuple(filter(None, map(_read, ledger.recorded(engine_id, "span"))))
 
 
