@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dmhelpers.errors import DmHelpersError
     from dmhelpers.show.builds import Build, build
     from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes
+    from dmhelpers.show.stage_graph import stage_graph
     from dmhelpers.show.tables import compare, history, images, readable, stages
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ _HOMES = {
     "sample": "dmhelpers.course.samples",
     "samples": "dmhelpers.course.samples",
     "serve": "dmhelpers.engine.containers",
+    "stage_graph": "dmhelpers.show.stage_graph",
     "stages": "dmhelpers.show.tables",
 }
 
@@ -58,6 +60,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "sample",
     "samples",
     "stages",
+    "stage_graph",
     "build",
     "Build",
     "classic_build",

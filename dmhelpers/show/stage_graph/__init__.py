@@ -1,0 +1,94 @@
+"""`dm.stage_graph`: a Dockerfile as a picture of its stages, as text, and in Mermaid's language."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmhelpers.measure.dockerfile import read_dockerfile
+from dmhelpers.show.stage_graph import svg as drawing
+from dmhelpers.show.stage_graph import text
+from dmhelpers.show.stage_graph.layout import lay_out
+from dmhelpers.show.stage_graph.model import Graph, make_graph
+
+if TYPE_CHECKING:
+    from dmhelpers.show.builds import Build
+
+
+@dataclass(frozen=True)
+class StageGraph:
+    """The stages of a Dockerfile and what each takes from where. A notebook shows the picture, a terminal the text."""
+
+    graph: Graph
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as an SVG document: no script, no font or file from elsewhere, the same bytes every time."""
+        return drawing.draw(lay_out(self.graph))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture as an SVG file, for a page or a slide.
+
+        Args:
+            path: Where to; its folder must exist.
+
+        Returns:
+            The file's path.
+        """
+        written = Path(path)
+        written.write_text(self.svg, encoding="utf-8", newline="\n")
+        return written
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart, for pages (GitHub's, JupyterLab's Markdown) that draw it."""
+        return text.to_mermaid(self.graph)
+
+    def __str__(self) -> str:
+        return text.to_text(self.graph)
+
+    def __repr__(self) -> str:
+        return f"<StageGraph {text.headline(self.graph)}>"
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": str(self)}
+
+
+def stage_graph(
+    project: str | os.PathLike[str],
+    *,
+    target: str | int | None = None,
+    file: str = "Dockerfile",
+    build_args: Mapping[str, str] | None = None,
+    build: Build | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> StageGraph:
+    """Draw a Dockerfile's stages in file order, and what each takes from which stage or image. Asks no engine.
+
+    Args:
+        project: The project's folder (or a sample).
+        target: The stage to build, by name or number: the stages that it does not need are drawn as not built.
+            The build's own for None, or the last one, as for `docker build`.
+        file: The Dockerfile, relative to the project.
+        build_args: Values for the ARGs that stand before the first FROM.
+        build: What `dm.build` returned for this project: each stage then says what became of it, and its seconds.
+        sizes: Bytes to write on stages, by stage name: for example what images of them weigh in `dm.images`.
+
+    Returns:
+        The graph. It shows itself in a notebook; `str()` is the same as text, `.save(path)` writes the SVG.
+
+    Raises:
+        ProjectNotFound: There is no such folder or Dockerfile.
+        DockerfileError: The Dockerfile cannot be read; carries the line.
+        StageNotFound: The target, or a name among the sizes, is not one of its stages.
+        InputError: The build is of another Dockerfile or another target.
+    """
+    dockerfile = read_dockerfile(project, file=file, build_args=build_args)
+    record = None if build is None else build.record
+    return StageGraph(make_graph(dockerfile, target=target, record=record, sizes=sizes))
