@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StageGraph:
-    """The stages of a Dockerfile and what each takes from where. A notebook shows the picture, a terminal the text."""
+    """The stages of a Dockerfile and what each takes from where. A notebook shows the picture, else the text."""
 
     graph: Graph
 
@@ -56,7 +56,7 @@ class StageGraph:
     def _repr_svg_(self) -> str:
         return self.svg
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg, "text/plain": str(self)}
 
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dmhelpers.measure.records import EdgeKind
-from dmhelpers.show.stage_graph.lettering import cut, width_px
+from dmhelpers.show.stage_graph.lettering import ELLIPSIS, cut, width_px
 from dmhelpers.show.stage_graph.model import Graph, ImageNode, Link, StageNode, line_words
 
 WIDTH_PX = 900
 MARGIN = 24
-BOX_WIDTH = 300
+BOX_WIDTH = 320
 BAND = 44
 TEXT_PX = 13
 HEADING_PX = 17
@@ -27,7 +27,7 @@ _ROW = 32
 _STUB = 14
 _ARROW = 14
 _LANE = 20
-_LABEL_MOST = 340
+_LABEL_MOST = 330
 _WORDS: dict[EdgeKind, str] = {"from": "FROM", "copy": "COPY --from", "mount": "RUN --mount from"}
 
 
@@ -130,7 +130,7 @@ def lay_out(graph: Graph) -> Layout:
         x, y = first + lanes[trunk] * pitch, entries[id(link)]
         edge = MARGIN + BOX_WIDTH
         label = labels[id(link)]
-        place = Rectangle(edge + _ARROW + 6, y - 6 - TEXT_PX, width_px(label, TEXT_PX), TEXT_PX + 3)
+        place = Rectangle(edge + _ARROW + 6, y - 8 - TEXT_PX, width_px(label, TEXT_PX), TEXT_PX + 3)
         lines.append(Line(link, ((edge, trunk.y), (x, trunk.y), (x, y), (edge, y)), label, place))
     right = first + max(lanes.values()) * pitch
     return Layout(graph, right + MARGIN, bottom + MARGIN, foot_y, boxes, tuple(lines))
@@ -159,8 +159,7 @@ def _key(node: StageNode | ImageNode, graph: Graph) -> tuple[str, int]:
 def _origin(link: Link) -> tuple[str, int]:
     if link.from_stage is not None:
         return "stage", link.from_stage
-    assert link.from_image is not None
-    return "image", link.from_image
+    return "image", link.from_image or 0
 
 
 def _kinds_out(graph: Graph, node: StageNode | ImageNode) -> list[EdgeKind]:
@@ -179,8 +178,8 @@ def _ports_height(graph: Graph, node: StageNode | ImageNode) -> float:
 def _entry(box: Box, graph: Graph, link: Link) -> float:
     """Return the height at which a link comes in at the right side of its stage."""
     top = box.place.y + (box.place.height - _ports_height(graph, box.node)) / 2
-    assert isinstance(box.node, StageNode)
-    return top + _ROW * (graph.into(box.node).index(link) + 1) - 7
+    above = graph.into(graph.stages[link.to_stage]).index(link)
+    return top + _ROW * (above + 1) - 7
 
 
 def _exit(box: Box, graph: Graph, kind: EdgeKind) -> float:
@@ -221,7 +220,7 @@ def _is_free(trunk: _Trunk, others: Sequence[_Trunk]) -> bool:
 def _label(link: Link) -> str:
     where = line_words(link.lines)
     if len(link.lines) > 3:
-        where = f"{line_words(link.lines[:3])}, {chr(0x2026)}"
+        where = f"{line_words(link.lines[:3])}, {ELLIPSIS}"
     opening, ending = f"{_WORDS[link.kind]} ", f" · {where}"
     left = _LABEL_MOST - width_px(opening + ending, TEXT_PX)
     return f"{opening}{cut(link.source, left, TEXT_PX)}{ending}"

@@ -120,10 +120,10 @@ def line_words(lines: Sequence[int]) -> str:
 
 
 def span_words(stage: StageNode) -> str:
-    """Return which lines a stage takes up: ``"lines 2–13"``."""
+    """Return which lines a stage takes up: ``"lines 2-13"``."""
     if stage.line == stage.end_line:
         return f"line {stage.line}"
-    return f"lines {stage.line}\N{EN DASH}{stage.end_line}"
+    return f"lines {stage.line}-{stage.end_line}"
 
 
 def _links(stages: Sequence[Stage], needed: frozenset[int]) -> tuple[Link, ...]:

@@ -13,7 +13,7 @@ from dmhelpers.measure.records import EdgeKind
 from dmhelpers.show.plots import theme
 from dmhelpers.show.stage_graph import text
 from dmhelpers.show.stage_graph.layout import BAND, HEADING_PX, MARGIN, TEXT_PX, Box, Layout, Line, Rectangle
-from dmhelpers.show.stage_graph.lettering import cut, drawable
+from dmhelpers.show.stage_graph.lettering import SANS_EM, cut, drawable
 from dmhelpers.show.stage_graph.model import SCRATCH, ImageNode, StageNode, span_words
 
 SKIPPED_PAPER = "#F4F4F4"
@@ -75,6 +75,8 @@ def _lines(lines: Iterable[Line], colours: dict[str, str]) -> Iterator[str]:
         ink = theme.INK if line.link.needed else SKIPPED_LINE
         x, y = line.points[-1]
         yield f'<path d="M{_number(x)} {_number(y)}l12 -6v12z" fill="{ink}"/>'
+        start, height = line.points[0]
+        yield f'<circle cx="{_number(start)}" cy="{_number(height)}" r="3.5" fill="{ink}"/>'
         yield _label(line)
 
 
@@ -119,7 +121,7 @@ def _stage(node: StageNode, place: Rectangle, colour: str) -> Iterator[str]:
     if node.is_target:
         yield _pill(place.right - 70, y + 13)
     made_of = f"{span_words(node)} · from {node.base}"
-    yield _write(x, y + 49, cut(made_of, room, TEXT_PX), colour=theme.FAINT_INK)
+    yield _write(x, y + 49, cut(made_of, room, TEXT_PX, letter_em=SANS_EM), colour=theme.FAINT_INK)
     if node.status:
         yield _write(x, y + 69, cut(node.status, room, TEXT_PX), colour=ink, bold=node.needed)
     yield "</g>"
