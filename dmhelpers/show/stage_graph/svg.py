@@ -65,7 +65,7 @@ def _lines(lines: Iterable[Line], colours: dict[str, str]) -> Iterator[str]:
     for line in ordered:
         if line.link.needed:
             source = colours[line.link.source] if line.link.from_stage is not None else theme.BASE
-            yield f'<path d="{_path(line)}" fill="none" stroke="{source}" stroke-width="8" stroke-opacity="0.5"/>'
+            yield f'<path d="{_path(line)}" fill="none" stroke="{_tint(source)}" stroke-width="8"/>'
     for line in ordered:
         needed = line.link.needed
         ink = theme.INK if needed else SKIPPED_LINE
@@ -192,6 +192,11 @@ def _write(
     ]
     given = "".join(f" {style}" for style in styles if style)
     return f'<text x="{_number(x)}" y="{_number(y)}"{given}>{_safe(words)}</text>'
+
+
+def _tint(colour: str) -> str:
+    """Return a colour mixed with as much white: opaque, so that lines on a shared lane do not darken it."""
+    return "#" + "".join(f"{(int(colour[at : at + 2], 16) + 255) // 2:02X}" for at in (1, 3, 5))
 
 
 def _safe(words: str) -> str:
