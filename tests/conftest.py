@@ -150,6 +150,28 @@ def engine_state() -> EngineState:
     )
 
 
+@pytest.fixture(scope="session")
+def warm_cache(home: Path) -> Iterator[None]:
+    """Build the samples' stages without the course, so that tests of notebooks find packages in the build cache.
+
+    What stands in no ledger survives the notebooks' own clean-up; it is removed at the end, by ID.
+    """
+    from dmhelpers.course.sample_info import original
+    from dmhelpers.engine import bases
+    from dmhelpers.engine.build_cache import cache_records, remove_cache_records
+    from dmhelpers.engine.client import docker_cli
+
+    bases.ensure_many(["node:20-alpine", "golang:1.22-alpine"])
+    before = {one.record_id for one in cache_records()}
+    api, go = original("my-api"), original("go-server")
+    for options in ([str(api)], [f"--file={api / 'Dockerfile.test'}", "--target=test", str(api)], [str(go)]):
+        asked = ["buildx", "build", "--provenance=false", "--output=type=cacheonly", *options]
+        docker_cli(asked, timeout_s=600)
+    made = {one.record_id for one in cache_records()} - before
+    yield
+    remove_cache_records(made)
+
+
 @pytest.fixture
 def unchanged_engine() -> Iterator[EngineState]:
     """Hold that, after the test and `dm.cleanup()`, the engine is as it was; base images may have been prepared."""

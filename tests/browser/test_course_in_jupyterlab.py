@@ -21,7 +21,7 @@ def pictures_of(notebook):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_run_all_shows_no_error_and_every_picture(page, lab, unchanged_engine, name):
+def test_run_all_shows_no_error_and_every_picture(page, lab, warm_cache, unchanged_engine, name):
     """Each learner notebook, opened and run by its menu, ends idle: no cell shows an error, every plot is visible."""
     notebook = NotebookPage(page, lab, name)
     notebook.run_all()
@@ -35,7 +35,7 @@ def test_run_all_shows_no_error_and_every_picture(page, lab, unchanged_engine, n
     assert all(width > 100 and height > 50 for width, height in sizes)
 
 
-def test_plots_are_in_the_notebook_about_measuring(page, lab, unchanged_engine):
+def test_plots_are_in_the_notebook_about_measuring(page, lab, warm_cache, unchanged_engine):
     """The notebook about measuring shows at least one plot, no wider than the page."""
     notebook = NotebookPage(page, lab, "05_building_and_measuring")
     notebook.run_all()
@@ -57,7 +57,7 @@ COPY --from=tools /made.txt /made.txt"""
 RIGHT = WRONG.replace("alpine\nCOPY", "alpine AS final\nCOPY")
 
 
-def test_an_exercise_wrong_then_right(page, lab, unchanged_engine):
+def test_an_exercise_wrong_then_right(page, lab, warm_cache, unchanged_engine):
     """A check says not yet after a wrong answer that was typed, and done after a right one."""
     notebook = NotebookPage(page, lab, "01_core_concept")
     exercise, check = "01-43", "01-45"

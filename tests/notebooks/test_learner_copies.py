@@ -23,7 +23,7 @@ def test_committed_copy_is_what_the_generator_makes(name):
 @pytest.mark.one_store
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize("name", NAMES)
-def test_copy_runs_unfinished(name, unchanged_cache, unchanged_engine):
+def test_copy_runs_unfinished(name, warm_cache, unchanged_cache, unchanged_engine):
     """A learner copy runs from top to bottom with nothing filled in, and no cell raises."""
     done = notebook_run.run(shelf().learner_copy(name), go_on=True)
     assert [(one.cell_id, one.error) for one in done.failures] == []

@@ -22,7 +22,7 @@ BOTH_STORES = (NAME, "10_inspecting_the_final_image")
 @pytest.mark.parametrize(
     "name", [name if name in BOTH_STORES else pytest.param(name, marks=pytest.mark.one_store) for name in NAMES]
 )
-def test_solution_gives_what_is_stored(name, nbval, unchanged_cache, unchanged_engine):
+def test_solution_gives_what_is_stored(name, nbval, warm_cache, unchanged_cache, unchanged_engine):
     """A solution runs alone in a fresh kernel, gives the outputs stored with it, and cleans up after itself."""
     done = nbval(shelf().solution(name))
     assert done.returncode == 0, done.stdout + done.stderr
