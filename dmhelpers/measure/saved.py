@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dmhelpers.engine.client import api, engine_answers
+from dmhelpers.measure import layer_cache
 from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer, read_archive
 from dmhelpers.measure.streams import CHUNK_BYTES, as_file
 
@@ -14,7 +15,7 @@ __all__ = ["FileEntry", "SavedImage", "SavedLayer", "final_files", "read_image"]
 
 
 def read_image(image_id: str, *, keep: Iterable[str] = ()) -> SavedImage:
-    """Read an image through the engine's `docker save` stream.
+    """Read an image through the engine's `docker save` stream, or from what was kept when it was read before.
 
     Args:
         image_id: The image's ID or name.
@@ -33,9 +34,14 @@ def read_image(image_id: str, *, keep: Iterable[str] = ()) -> SavedImage:
 @functools.lru_cache(maxsize=6)
 def _read(image_id: str, name: str, keep: tuple[str, ...]) -> SavedImage:
     """Read once what never changes: an ID names one content. Six images' records take a few megabytes."""
+    known = layer_cache.load(image_id, keep)
+    if known is not None:
+        return known
     with engine_answers():
         chunks = api().get_image(image_id, chunk_size=CHUNK_BYTES)
-        return read_archive(as_file(chunks), name=name, keep=keep)
+        saved = read_archive(as_file(chunks), name=name, keep=keep)
+    layer_cache.store(image_id, keep, saved)
+    return saved
 
 
 def final_files(saved: SavedImage) -> Iterator[FileEntry]:
