@@ -79,19 +79,21 @@ class NotebookPage:
         sizes = found.evaluate_all("all => all.map(one => [one.naturalWidth, one.naturalHeight])")
         return [(width, height) for width, height in sizes]
 
-    def screenshot(self, folder: Path, name: str) -> Path:
-        """Make the window as tall as the notebook, take a picture of it all, and return its path."""
-        height = self.panel.locator(".jp-WindowedPanel-inner, .jp-WindowedPanel-viewport").first.evaluate(
-            "one => one.scrollHeight"
-        )
-        width = self.page.viewport_size["width"]
-        self.page.set_viewport_size({"width": width, "height": min(int(height) + 200, 16_000)})
-        self.page.wait_for_timeout(500)  # the layout follows the window
+    def screenshots(self, folder: Path, name: str) -> list[Path]:
+        """Scroll through the notebook from its top, a window at a time, and return a picture of each."""
+        scroller = self.panel.locator(".jp-WindowedPanel-outer").first
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}.png"
-        self.page.screenshot(path=path)
-        self.page.set_viewport_size({"width": width, "height": 800})
-        return path
+        for old in folder.glob(f"{name}-??.png"):
+            old.unlink()
+        paths: list[Path] = []
+        top, height, whole = 0, *scroller.evaluate("one => [one.clientHeight, one.scrollHeight]")
+        while top < whole:
+            scroller.evaluate("(one, top) => { one.scrollTop = top }", top)
+            self.page.wait_for_timeout(150)  # what comes into view is drawn only then
+            paths.append(folder / f"{name}-{len(paths) + 1:02}.png")
+            self.page.screenshot(path=paths[-1])
+            top += height - 40
+        return paths
 
     def _open(self) -> None:
         dialog = self.page.locator(".jp-Dialog")

@@ -25,7 +25,7 @@ def test_run_all_shows_no_error_and_every_picture(page, lab, warm_cache, unchang
     """Each learner notebook, opened and run by its menu, ends idle: no cell shows an error, every plot is visible."""
     notebook = NotebookPage(page, lab, name)
     notebook.run_all()
-    notebook.screenshot(SCREENSHOTS, name)
+    notebook.screenshots(SCREENSHOTS, name)
     notebook.save()
     saved = lab.saved(name)
     assert [(one.cell_id, one.error) for one in failures_of(saved)] == []
@@ -72,5 +72,5 @@ def test_an_exercise_wrong_then_right(page, lab, warm_cache, unchanged_engine):
     notebook.run(exercise)
     right = notebook.run(check)
     assert "01-a: done" in right
-    notebook.screenshot(SCREENSHOTS, "exercise_01-a_done")
+    notebook.screenshots(SCREENSHOTS, "exercise_01-a_done")
     notebook.run(notebook.code_ids[-1])
