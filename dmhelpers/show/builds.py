@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dmhelpers.measure.build import TIME_LIMIT_S, run_build
 from dmhelpers.measure.progress_lines import LinePrinter
-from dmhelpers.measure.records import BuildRecord
+from dmhelpers.measure.records import BuildRecord, StageState
 from dmhelpers.show import tables
 from dmhelpers.units import seconds
 
@@ -95,7 +95,7 @@ class Build:
     def __str__(self) -> str:
         width = max(len(one.stage) for one in self.record.stages)
         lines = [f"{self.tag} built in {seconds(self.duration_s)} with: {self.command}"]
-        lines += [f"  {one.stage:<{width}}  {one.state}{_took(one.duration_s)}" for one in self.record.stages]
+        lines += [f"  {one.stage:<{width}}  {one.state}{_took(one)}" for one in self.record.stages]
         lines += [f"  warning: {one}" for one in self.warnings]
         return "\n".join(lines)
 
@@ -105,7 +105,7 @@ class Build:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{html.escape(one.stage)}</td><td>{one.state}</td><td>{_took(one.duration_s).strip()}</td></tr>"
+            f"<tr><td>{html.escape(one.stage)}</td><td>{one.state}</td><td>{_took(one).strip()}</td></tr>"
             for one in self.record.stages
         )
         head = f"{html.escape(self.tag)} built in {seconds(self.duration_s)}"
@@ -189,5 +189,6 @@ def _say(sentence: str) -> None:
     channel.flush()
 
 
-def _took(duration_s: float) -> str:
-    return f"  {seconds(duration_s)}" if duration_s else ""
+def _took(stage: StageState) -> str:
+    """Return how long a stage ran; what came from the cache took no time that says anything."""
+    return f"  {seconds(stage.duration_s)}" if stage.state == "ran" and stage.duration_s else ""

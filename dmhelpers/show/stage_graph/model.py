@@ -173,7 +173,7 @@ def _status(
     words = []
     if states:
         state = states[stage.index]
-        took = f" {seconds(state.duration_s)}" if state.duration_s else ""
+        took = f" {seconds(state.duration_s)}" if state.state == "ran" and state.duration_s else ""
         words.append(f"{state.state}{took}" if state.state != "not built" else f"not built for {aim.label}")
     elif stage.index not in needed:
         words.append(f"not built for {aim.label}")
