@@ -79,6 +79,10 @@ class NotebookPage:
         sizes = found.evaluate_all("all => all.map(one => [one.naturalWidth, one.naturalHeight])")
         return [(width, height) for width, height in sizes]
 
+    def picture_boxes(self) -> list[Any]:
+        """Return where each picture in the outputs stands in the page, in pixels."""
+        return [one.bounding_box() for one in self.panel.locator(".jp-OutputArea-output img").all()]
+
     def screenshots(self, folder: Path, name: str) -> list[Path]:
         """Scroll through the notebook from its top, a window at a time, and return a picture of each."""
         scroller = self.panel.locator(".jp-WindowedPanel-outer").first

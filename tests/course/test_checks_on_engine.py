@@ -1,4 +1,7 @@
-"""The checks on a real engine: a right answer is done, a typical wrong one is not yet, for the right reason."""
+"""The checks on a real engine: a right answer is done, a typical wrong one is not yet, for the right reason.
+
+Those that read layers run on both image stores.
+"""
 
 from __future__ import annotations
 
@@ -120,6 +123,7 @@ def hold_not_yet(number, *reasons, **options):
         assert any(one in missing for missing in verdict.missing), str(verdict)
 
 
+@pytest.mark.one_store
 def test_01a(api):
     """Both names are asked for, and a final stage that starts from the first one has its files."""
     final = "FROM scratch AS final\nCOPY --from=tools /made.txt /\n"
@@ -143,6 +147,7 @@ def test_01b(api):
     hold_not_yet("01-b", "no stage before the last one makes /secret.txt")
 
 
+@pytest.mark.one_store
 def test_02a(api):
     """The route answers with the version of package.json; without it, the check says 404."""
     made(api, "learner/02-a", RUNTIME)
@@ -156,6 +161,7 @@ def test_02a(api):
     hold_not_yet("02-a", 'answered with {"version": "one"}')
 
 
+@pytest.mark.one_store
 def test_02b(api):
     """Both folders stay out of the context, and the sources do not."""
     small = "FROM scratch\nCOPY package.jso[n] /\n"
@@ -172,6 +178,7 @@ def test_02b(api):
     hold_done("02-b")
 
 
+@pytest.mark.one_store
 def test_03a(api):
     """The builder has what was compiled and the compiler, under the name that later stages copy from."""
     made(api, "learner/03-a", BUILDER)
@@ -182,6 +189,7 @@ def test_03a(api):
     hold_not_yet("03-a", "its WORKDIR is /", "the TypeScript compiler")
 
 
+@pytest.mark.one_store
 def test_03b(api):
     """A changed source leaves npm ci in the cache, or the check names the line that ran again."""
     made(api, "learner/03-b", BUILDER)
@@ -200,6 +208,7 @@ def test_04a(api):
     hold_not_yet("04-a", "TypeScript sources: ['/app/src/", "does not answer over HTTP")
 
 
+@pytest.mark.one_store
 def test_04b(api):
     """The process in the container is node, whatever the name or number that says so."""
     made(api, "learner/04-b", f"{RUNTIME}USER node\n")
@@ -210,6 +219,7 @@ def test_04b(api):
     hold_not_yet("04-b", "whoami says root")
 
 
+@pytest.mark.one_store
 def test_05a(api):
     """One stage, slimmed in the step that fills it; a step that deletes later saves nothing."""
     made(api, "my-api:single", SINGLE, file="Dockerfile.single")
@@ -226,6 +236,7 @@ RUN npm ci && npm run build && npm prune --omit=dev && npm cache clean --force
     hold_not_yet("05-a", "it has 2 stages")
 
 
+@pytest.mark.one_store
 def test_05b(api):
     """The engine's sizes are right as bytes and as Docker prints them; a wrong or missing one is named."""
     from dmhelpers.measure.images import list_images
@@ -245,6 +256,7 @@ def test_05b(api):
     hold_not_yet("05-b", "'large' is no size", answer={**sizes, "saved": "large"})
 
 
+@pytest.mark.one_store
 def test_06a(api):
     """Names survive a stage that is put in front; a number that is left does not."""
     made(api, "my-api:by-number", RUNTIME.replace("--from=builder", "--from=0"))
@@ -256,6 +268,7 @@ def test_06a(api):
     hold_not_yet("06-a", "its files differ from those of my-api:by-number: /app/dist/more.js")
 
 
+@pytest.mark.one_store
 def test_06b(api):
     """Two stages and an image are copied from; the same files by other ways are not the exercise."""
     config = f"{NODE} AS config\nRUN echo '{{\"port\": 3000}}' > /config.json\n"
@@ -271,6 +284,7 @@ def test_06b(api):
     hold_not_yet("06-b", "not valid JSON", "the stage builder alone", "copies nothing from the image node:20-alpine")
 
 
+@pytest.mark.one_store
 def test_07a(api):
     """The tag holds the builder, and the answer is its compiler's version, as text or as a run's result."""
     from dmhelpers.engine.containers import run
@@ -285,6 +299,7 @@ def test_07a(api):
     hold_not_yet("07-a", "it is the stage runtime", "compiler is not in the image", answer=printed)
 
 
+@pytest.mark.one_store
 def test_07b(api):
     """A plain build leaves dev out; a stage that something copies from, or that cannot be built, is not it."""
     dev = 'FROM builder AS dev\nCMD ["npx", "tsc", "--watch"]\n'
@@ -298,6 +313,7 @@ def test_07b(api):
     hold_not_yet("07-b", "the image is of the stage dev")
 
 
+@pytest.mark.one_store
 def test_08a(api):
     """A broken test stops a plain build, by either way; a stage that is skipped, or shipped, is not yet."""
     marker = f"{TESTED}{PACKAGES}{DIST}COPY --from=test /tests-passed /\n{START}"
@@ -313,6 +329,7 @@ def test_08a(api):
     hold_not_yet("08-a", "a plain build still makes the image (stage test: ran)")
 
 
+@pytest.mark.one_store
 def test_08b(api):
     """The test stage first, then the runtime, both of one Dockerfile."""
     text = f"{TESTED}{PACKAGES}{DIST}{START}"
@@ -340,6 +357,7 @@ def test_09(go):
     hold_not_yet("09-a", "not below 10MB")
 
 
+@pytest.mark.one_store
 def test_10a(api):
     """The image's own answers are right, a guess is not."""
     from dmhelpers.engine.containers import run

@@ -30,6 +30,7 @@ def project(tmp_path):
 
 
 @pytest.mark.engine
+@pytest.mark.one_store
 def test_a_failing_stage_stops_it_although_nothing_needs_that_stage(project):
     """It builds the stages in the order of the file, so the runtime is not reached behind failing tests."""
     done = classic_build(project("exit 3"))
@@ -41,6 +42,7 @@ def test_a_failing_stage_stops_it_although_nothing_needs_that_stage(project):
 
 
 @pytest.mark.engine
+@pytest.mark.one_store
 def test_it_builds_a_stage_that_nothing_needs(project):
     """With tests that pass, all three stages are built."""
     done = classic_build(project("true"))
@@ -49,6 +51,7 @@ def test_it_builds_a_stage_that_nothing_needs(project):
 
 
 @pytest.mark.engine
+@pytest.mark.one_store
 def test_a_target_is_where_it_stops(project):
     """Stages below the target are not reached, and the command shows the target."""
     done = classic_build(project("exit 3"), target="builder")
@@ -57,6 +60,7 @@ def test_a_target_is_where_it_stops(project):
 
 
 @pytest.mark.engine
+@pytest.mark.one_store
 def test_its_layers_are_removed_again(project):
     """What a build made, ended well or not, is gone after it."""
     marks = f"echo {project('true').name}"
@@ -71,6 +75,7 @@ def test_its_layers_are_removed_again(project):
 
 
 @pytest.mark.engine
+@pytest.mark.one_store
 def test_an_unknown_target_is_answered_with_a_near_one(project):
     """The names of stages are checked before anything is sent."""
     with pytest.raises(StageNotFound, match="Did you mean 'builder'"):

@@ -138,6 +138,7 @@ def test_an_error_shows_as_the_course_s_own(shell, capsys):
 
 
 @pytest.mark.engine
+@pytest.mark.one_store
 def test_the_result_is_the_build(shell):
     """The cell is built with the stage and the tag that the line asks for, and gives the same `Build`."""
     shell.user_ns["project"] = sample("my-api")

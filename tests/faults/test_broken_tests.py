@@ -10,7 +10,7 @@ import pytest
 import dmhelpers as dm
 from dmhelpers.errors import BuildFailed
 
-pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("unchanged_engine")]
+pytestmark = [pytest.mark.engine, pytest.mark.one_store, pytest.mark.usefixtures("unchanged_engine")]
 
 FILE = "Dockerfile.test"
 

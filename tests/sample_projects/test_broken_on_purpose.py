@@ -12,7 +12,7 @@ from dmhelpers.course.sample_info import original
 from dmhelpers.engine.client import docker_cli
 from dmhelpers.errors import BuildFailed
 
-pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("unchanged_engine")]
+pytestmark = [pytest.mark.engine, pytest.mark.one_store, pytest.mark.usefixtures("unchanged_engine")]
 
 TEST = "test/api.test.js"
 API = "src/routes/api.ts"
