@@ -155,12 +155,6 @@ def test_copy_source_that_is_not_in_the_stage(project, explained) -> None:
         )
 
 
-def test_copy_source_that_is_not_in_an_empty_stage(project, explained) -> None:
-    """BuildKit says it in other words where the other stage has no file at all; it is the same fault."""
-    with explained(BuildFailed, "line 3", "'/dist'", "'0'", cure="stage's root"):
-        build(project, "FROM scratch AS none\nFROM scratch\nCOPY --from=0 /dist /dist\n")
-
-
 def test_typo_in_from(project, explained) -> None:
     """A stage's name with a typo is told as that, not as an image that could not be pulled."""
     with explained(

@@ -24,10 +24,13 @@ BOTH_STORES = (NAME, "10_inspecting_the_final_image")
 )
 def test_solution_gives_what_is_stored(name, nbval, warm_cache, unchanged_cache, unchanged_engine):
     """A solution runs alone in a fresh kernel, gives the outputs stored with it, and cleans up after itself."""
+    kinds = ("container", "image", "volume", "network", "cache")
+    before = {kind: ledger.recorded(engine_info().engine_id, kind) for kind in kinds}
     done = nbval(shelf().solution(name))
     assert done.returncode == 0, done.stdout + done.stderr
-    for kind in ("container", "image", "volume", "network", "cache"):
-        assert ledger.recorded(engine_info().engine_id, kind) == frozenset(), f"left by its clean-up cell: {kind}"
+    for kind in kinds:
+        left = ledger.recorded(engine_info().engine_id, kind) - before[kind]
+        assert left == frozenset(), f"left by its clean-up cell: {kind}"
 
 
 def test_executing_stores_what_nbval_then_finds(small_shelf, nbval):
