@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -162,14 +163,16 @@ def warm_cache(home: Path) -> Iterator[None]:
     from dmhelpers.engine.client import docker_cli
 
     bases.ensure_many(["node:20-alpine", "golang:1.22-alpine"])
-    before = {one.record_id for one in cache_records()}
+    before, begin = {one.record_id for one in cache_records()}, datetime.now(UTC)
     api, go = original("my-api"), original("go-server")
     for options in ([str(api)], [f"--file={api / 'Dockerfile.test'}", "--target=test", str(api)], [str(go)]):
         asked = ["buildx", "build", "--provenance=false", "--output=type=cacheonly", *options]
         docker_cli(asked, timeout_s=600)
-    made = {one.record_id for one in cache_records()} - before
+    end = datetime.now(UTC)
     yield
-    remove_cache_records(made)
+    # BuildKit gives a record a new ID when a later build exports it; it keeps the time at which it was made.
+    made = (one for one in cache_records() if begin <= datetime.fromisoformat(one.created) <= end)
+    remove_cache_records({one.record_id for one in made} - before)
 
 
 @pytest.fixture

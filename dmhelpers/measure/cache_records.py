@@ -54,12 +54,15 @@ def _spans(worked: list[Vertex]) -> Iterator[spans.Span]:
     for one in worked:
         kind = _kind(one.name)
         if kind:
+            name = spans.fingerprint(one.name) if kind == "step" else ""
             for begin, end in one.intervals.items():
                 # A step that was cut off has no end: it had one when the build had.
-                yield spans.Span(kind, begin, end or datetime.now(begin.tzinfo))
+                yield spans.Span(kind, begin, end or datetime.now(begin.tzinfo), name)
 
 
 def _kind(name: str) -> spans.SpanKind | None:
+    if name.startswith(_INTERNAL):
+        return "load" if name.startswith(f"{_INTERNAL} load ") else None
     if "] RUN " in name:
         return "run"
-    return "load" if name.startswith(f"{_INTERNAL} load ") else None
+    return "step" if name.startswith("[") and "] FROM " not in name else None

@@ -36,6 +36,17 @@ def test_spans_come_back_from_the_ledger():
     assert spans.noted("engine") == ()
 
 
+def test_a_step_is_known_by_its_name_too():
+    """A COPY's record counts if it has the step's name and was made while that ran; names may be of any length."""
+    name = "[builder 3/7] COPY " + "x" * 500
+    step = Span("step", SPAN.begin, SPAN.end, spans.fingerprint(name))
+    spans.note("engine", [step])
+    assert spans.noted("engine") == (step,)
+    assert step.holds(record(5, name)) is True
+    assert step.holds(record(5, name[:-1])) is False
+    assert step.holds(record(50, name)) is False
+
+
 def test_an_entry_of_another_version_is_passed_over():
     """What cannot be read as a span stops no clean-up."""
     ledger.record("engine", "span", ["nap 2026-01-01", "run soon later now"])
