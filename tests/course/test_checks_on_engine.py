@@ -343,6 +343,7 @@ def test_08b(api):
     hold_not_yet("08-b", "learner/08-b:test is the stage builder")
 
 
+@pytest.mark.one_store
 def test_09(go):
     """One file in an empty image; by the linker's options at least a fifth less."""
     made(go, "learner/09-a", GO.format(flags="") + ON_SCRATCH)

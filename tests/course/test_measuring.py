@@ -69,6 +69,7 @@ def test_the_measurement_builds_runs_tabulates_and_plots_everything(
     assert [one["claim"] for one in facts if not one["holds"]] == ["The final image has no type declarations at all"]
 
 
+@pytest.mark.one_store
 @pytest.mark.engine
 def test_a_service_that_answers_wrongly_fails_the_measurement(
     own_tags: Path, tmp_path: Path, unchanged_engine: object, capsys: pytest.CaptureFixture[str]

@@ -77,13 +77,18 @@ class Watch:
             time.sleep(0.02)
         pytest.fail(f"waited {self.limit_s:g} s for {what}")
 
-    def running(self, *words: str) -> list[int]:
-        """Return the IDs of the processes whose command line has these words one after the other."""
+    def running(self, *words: str, on: PrivateEngine | None = None) -> list[int]:
+        """Return the IDs of the processes whose command line has these words one after the other.
+
+        With `on`, only those in containers and RUN steps of that engine: their control group is named after it.
+        """
         wanted = b"\0" + b"\0".join(one.encode() for one in words) + b"\0"
+        group = on.name if on else ""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if wanted in b"\0" + (entry / "cmdline").read_bytes():
+                known = wanted in b"\0" + (entry / "cmdline").read_bytes()
+                if known and group in (entry / "cgroup").read_text():
                     found.append(int(entry.name))
             except OSError:
                 continue

@@ -119,8 +119,12 @@ def test_empty_layer_of_somebody_elses_build(project, explained) -> None:
     docker_cli(["builder", "prune", "--all", "--force"], timeout_s=60)
 
 
-def test_ctrl_c_in_the_command(tmp_path, watch) -> None:
+def test_ctrl_c_in_the_command(tmp_path, watch, broken_engine) -> None:
     """Ctrl-C in `dmhelpers measure` says that what ran was cancelled, ends with 130, and leaves nothing."""
+
+    def npms() -> list[int]:
+        return watch.running("npm ci", on=broken_engine)
+
     process = subprocess.Popen(
         [sys.executable, "-m", "dmhelpers", "measure", "my-api", "--output", str(tmp_path / "measured")],
         stdout=subprocess.PIPE,
@@ -128,12 +132,12 @@ def test_ctrl_c_in_the_command(tmp_path, watch) -> None:
         text=True,
         start_new_session=True,
     )
-    watch.until(lambda: watch.running("npm ci") or process.poll() is not None, "npm to start")
+    watch.until(lambda: npms() or process.poll() is not None, "npm to start")
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=60)[1].strip().splitlines()
     assert process.returncode == 130, said
     assert said[-1] == "dmhelpers: stopped; what was running was cancelled."
-    watch.until_gone("npm ci")
+    watch.until(lambda: not npms(), "npm to end")
 
 
 def _line_of(file: Path, text: str) -> int:

@@ -12,7 +12,7 @@ from dmhelpers.course.sample_info import original, sample_info, samples
 from dmhelpers.engine import bases
 from dmhelpers.engine.client import api
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.one_store]
 
 
 def tags():
