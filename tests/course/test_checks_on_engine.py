@@ -58,14 +58,15 @@ SECRETIVE = f"{NODE} AS maker\nRUN echo s > /secret.txt && echo made > /made.txt
 GO = """FROM golang:1.22-alpine AS builder
 WORKDIR /app
 COPY go.mod go.sum ./
+RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build {flags} -o /server .
+RUN CGO_ENABLED=0 GOOS=linux go build {flags}-o /server .
 """
 ON_SCRATCH = 'FROM scratch\nCOPY --from=builder /server /server\nENTRYPOINT ["/server"]\n'
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cleaned():
+def cleaned(warm_cache):
     """Leave the engine as it was, once all of this module's builds have shared their cache."""
     yield
     if os.environ.get("DMHELPERS_SHARED_ENGINE") == "1":
@@ -350,7 +351,7 @@ def test_09(go):
     hold_done("09-a")
     made(go, "learner/09-b")
     hold_not_yet("09-b", "it is to be at least 20% smaller")
-    made(go, "learner/09-b", GO.format(flags='-ldflags "-s -w"') + ON_SCRATCH)
+    made(go, "learner/09-b", GO.format(flags='-ldflags "-s -w" ') + ON_SCRATCH)
     hold_done("09-b")
     made(go, "learner/09-a", GO.format(flags="") + ON_SCRATCH.replace("ENTRYPOINT", "COPY go.mod /\n# "))
     hold_not_yet("09-a", "it has 2 files", "does not answer over HTTP")
