@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("imports", "images", "history", "build", "course")
+NAMES = ("imports", "images", "history", "build", "contents", "course")
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dmhelpers.engine.doctor import doctor
     from dmhelpers.errors import DmHelpersError
     from dmhelpers.show.builds import Build, build
+    from dmhelpers.show.contents import contents, left_behind
     from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes
     from dmhelpers.show.stage_graph import stage_graph
     from dmhelpers.show.tables import compare, history, images, readable, stages
@@ -36,11 +37,13 @@ _HOMES = {
     "classic_build": "dmhelpers.course.classic",
     "cleanup": "dmhelpers.engine.cleanup",
     "compare": "dmhelpers.show.tables",
+    "contents": "dmhelpers.show.contents",
     "compare_guess": "dmhelpers.course.predictions",
     "doctor": "dmhelpers.engine.doctor",
     "hint": "dmhelpers.course.checks",
     "history": "dmhelpers.show.tables",
     "images": "dmhelpers.show.tables",
+    "left_behind": "dmhelpers.show.contents",
     "plot_layers": "dmhelpers.show.figures",
     "plot_reduction": "dmhelpers.show.figures",
     "plot_sizes": "dmhelpers.show.figures",
@@ -68,6 +71,8 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "history",
     "compare",
     "readable",
+    "contents",
+    "left_behind",
     "plot_sizes",
     "plot_layers",
     "plot_reduction",

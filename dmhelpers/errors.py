@@ -15,6 +15,7 @@
     │   ├── StageNotFound
     │   ├── ImageNotFound
     │   └── ProjectNotFound        no such folder, or no Dockerfile in it
+    ├── ArchiveError               an archive of an image is damaged, or is none
     ├── DockerfileError            the Dockerfile cannot be read, with its line
     ├── NameTaken                  a tag or folder belongs to somebody else
     ├── ClaimBroken                a sentence of the course does not hold on this machine
@@ -123,6 +124,10 @@ class ImageNotFound(NotFound):
 
 class ProjectNotFound(NotFound):
     """There is no such folder, or no Dockerfile in it."""
+
+
+class ArchiveError(DmHelpersError):
+    """A file that should hold an image is damaged, holds none, or cannot be read."""
 
 
 class DockerfileError(DmHelpersError):

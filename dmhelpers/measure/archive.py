@@ -1,8 +1,8 @@
-"""The archive that `docker save` writes: an image's layers, and the entries of each.
+"""Archives of images: what `docker save` writes, and OCI layouts, as a stream, a file or a folder.
 
-The stream is read once, from front to back; of a layer only the tar headers are kept. Both layouts are
-understood (docker-archive, and OCI with its index), and so are layers that are plain, gzip or zstd. Every
-layer's SHA-256 is held against the image's own list of diff IDs, so a damaged layer cannot pass for a short one.
+A stream is read once, from front to back; of a layer only the tar headers are kept. Layers may be plain, gzip or
+zstd. Where the archive is not the engine's own stream, every layer's SHA-256 is held against the image's list of diff
+IDs, so that a damaged layer cannot pass for a short one, nor be kept under another's name.
 """
 
 from __future__ import annotations
@@ -10,195 +10,175 @@ from __future__ import annotations
 import gzip
 import json
 import posixpath
-import tarfile
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
-from typing import IO, Any, Literal, cast
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from dmhelpers.errors import EngineError
-from dmhelpers.measure.streams import CHUNK_BYTES, Hashing, unpacked_layer
+from dmhelpers.errors import DmHelpersError
+from dmhelpers.measure import layouts, packing
+from dmhelpers.measure import tar_headers as tar
+from dmhelpers.measure.entries import SavedImage, SavedLayer
+from dmhelpers.measure.tar_headers import Damaged, Header
+from dmhelpers.measure.tar_scan import Scan, Streamed
+from dmhelpers.measure.wanted import Wanted
+from dmhelpers.measure.windows import Hashed, Part, ReadInto, Window, filler
 
-EntryType = Literal["file", "directory", "symlink", "hard link", "other"]
+DAMAGE = (
+    Damaged,
+    EOFError,
+    zlib.error,
+    gzip.BadGzipFile,
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
+"""What reading a damaged archive may raise on its way; the callers of this module see the course's own errors."""
 
-_WHITEOUT = ".wh."
-_OPAQUE = ".wh..wh..opq"
-_KEPT_JSON_BYTES = 16_000_000
-_DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, KeyError, IndexError, TypeError, ValueError)
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """One entry of a layer; `path` is absolute.
-
-    `size_bytes` is that of `ls -l`, which the engine adds up too: a file's content, the length of the path that a
-    symlink holds, and 0 for a directory and for a hard link, whose first name carries the bytes.
-    `layer` counts from 0, oldest first. `head` holds an executable's first four bytes; `content` the whole
-    of a file that was asked for by name, else None.
-    """
-
-    path: str
-    size_bytes: int
-    type: EntryType
-    layer: int = 0
-    link_target: str = ""
-    head: bytes = b""
-    content: bytes | None = None
+_JSON_LIMIT_BYTES = 16_000_000
+_JSON_TOTAL_BYTES = 64_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class SavedLayer:
-    """One layer: its entries, the paths that it deletes, and the directories whose older content it hides."""
+@dataclass(slots=True)
+class _Found:
+    """What an archive was seen to hold."""
 
-    diff_id: str
-    entries: tuple[FileEntry, ...]
-    whiteouts: tuple[str, ...] = ()
-    opaque: tuple[str, ...] = ()
-
-    @property
-    def size_bytes(self) -> int:
-        """The sum of its files: what `docker history` shows for it on overlay2."""
-        return sum(entry.size_bytes for entry in self.entries)
+    documents: dict[str, Any] = field(default_factory=dict)
+    layers: dict[str, SavedLayer] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    json_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SavedImage:
-    """An image's layers, oldest first, and its configuration as the registry would hold it."""
-
-    layers: tuple[SavedLayer, ...]
-    config: dict[str, Any]
-
-    @property
-    def size_bytes(self) -> int:
-        """The sum over the layers: what later layers overwrite or delete counts too."""
-        return sum(layer.size_bytes for layer in self.layers)
-
-
-def read_archive(stream: IO[bytes], *, name: str, keep: Iterable[str] = ()) -> SavedImage:
-    """Read an archive as `docker save` writes it.
+def read_archive(
+    readinto: ReadInto, *, keep: Iterable[str] = (), verified: bool = True
+) -> Iterator[tuple[layouts.Listed, SavedImage]]:
+    """Read an archive from front to back and give its images, in the order in which it lists them.
 
     Args:
-        stream: The archive; it is read from front to back and need not be seekable.
-        name: What to call the image in an error.
-        keep: As in `read_image`.
+        readinto: Fills a buffer with the archive's next bytes; 0 at its end.
+        keep: As in `dmhelpers.measure.saved.read_image`.
+        verified: Whether each layer's SHA-256 is compared; False for what the engine itself sends.
 
     Raises:
-        EngineError: The archive is damaged or incomplete.
+        Damaged: And others of `DAMAGE`: it cannot be read to its end.
     """
-    patterns = tuple(keep)
-    documents: dict[str, Any] = {}
-    layers: dict[str, SavedLayer] = {}
-    aliases: dict[str, str] = {}
-    try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK_BYTES) as outer:
-            for member in outer:
-                if member.issym():
-                    aliases[member.name] = posixpath.normpath(
-                        posixpath.join(posixpath.dirname(member.name), member.linkname)
-                    )
-                elif member.isfile() and (blob := outer.extractfile(member)) is not None:
-                    _read_blob(member, blob, patterns, documents, layers)
-        return _assemble(documents, layers, aliases)
-    except _DAMAGE as error:
-        raise EngineError(
-            f"What the engine saved of image {name!r} cannot be read: {_reason(error)}.",
-            hint="Try again; if it stays so, rebuild the image with --no-cache.",
-        ) from error
+    found = _Found()
+    scan = Scan(Wanted(keep))
+    window = Window(packing.unpacked(Window(readinto)))
+    source = Streamed(window)
+    told: dict[str, str] = {}
+    while (block := source.block()) and block != tar.ZEROS:
+        header = tar.parse(block, told)
+        if header.type in tar.EXTENSIONS:
+            told |= scan.told_by(source, header)
+            continue
+        told = {}
+        _read_member(window, header, found, scan, verified=verified)
+    for listed in layouts.images_in(found.documents):
+        yield listed, _assemble(listed, found, verified=verified)
 
 
-def _read_blob(
-    member: tarfile.TarInfo,
-    blob: IO[bytes],
-    patterns: tuple[str, ...],
-    documents: dict[str, Any],
-    layers: dict[str, SavedLayer],
-) -> None:
-    layer = unpacked_layer(blob)
-    if layer is not None:
-        layers[member.name] = _read_layer(layer, patterns)
-    elif member.size <= _KEPT_JSON_BYTES and (text := blob.read()).startswith((b"{", b"[")):
-        documents[member.name] = json.loads(text)
-
-
-def _read_layer(stream: IO[bytes], patterns: tuple[str, ...]) -> SavedLayer:
-    hashed = Hashing(stream)
-    entries: list[FileEntry] = []
-    whiteouts: list[str] = []
-    opaque: list[str] = []
-    with tarfile.open(fileobj=cast("IO[bytes]", hashed), mode="r|", bufsize=CHUNK_BYTES) as inner:
-        while (member := inner.next()) is not None:
-            inner.members.clear()  # type: ignore[attr-defined]  # else it keeps every header of the layer
-            path = _absolute(member.name)
-            folder, _, name = path.rpartition("/")
-            if name == _OPAQUE:
-                opaque.append(folder or "/")
-            elif name.startswith(_WHITEOUT):
-                if not name.startswith(_WHITEOUT * 2):  # the others of that form are aufs' own notes
-                    whiteouts.append(f"{folder}/{name.removeprefix(_WHITEOUT)}")
-            elif path != "/":
-                entries.append(_entry(inner, member, path, patterns))
-    return SavedLayer(hashed.finish(), tuple(entries), tuple(whiteouts), tuple(opaque))
-
-
-def _entry(inner: tarfile.TarFile, member: tarfile.TarInfo, path: str, patterns: tuple[str, ...]) -> FileEntry:
-    if member.islnk():
-        return FileEntry(path, 0, "hard link", link_target=_absolute(member.linkname))
-    if member.issym():
-        length = len(member.linkname.encode("utf-8", "surrogateescape"))
-        return FileEntry(path, length, "symlink", link_target=member.linkname)
-    if not member.isfile():
-        return FileEntry(path, 0, "directory" if member.isdir() else "other")
-    wanted = any(fnmatchcase(path, pattern) for pattern in patterns)
-    if not wanted and not member.mode & 0o111:
-        return FileEntry(path, member.size, "file")
-    opened = inner.extractfile(member)
-    read = b"" if opened is None else opened.read(member.size if wanted else 4)
-    return FileEntry(path, member.size, "file", head=read[:4], content=read if wanted else None)
-
-
-def _assemble(documents: dict[str, Any], layers: dict[str, SavedLayer], aliases: dict[str, str]) -> SavedImage:
-    """Put the layers in the image's order and hold each against the diff ID that the image gives for it."""
-    config_name, layer_names = _names(documents)
-    config = documents[config_name]
-    found = tuple(layers[aliases.get(name, name)] for name in layer_names)
-    if [layer.diff_id for layer in found] != list(config["rootfs"].get("diff_ids") or []):
-        raise ValueError("a layer's content is not what its checksum says")
-    return SavedImage(
-        tuple(
-            replace(layer, entries=tuple(replace(entry, layer=index) for entry in layer.entries))
-            for index, layer in enumerate(found)
-        ),
-        config,
-    )
-
-
-def _names(documents: dict[str, Any]) -> tuple[str, list[str]]:
-    if "manifest.json" in documents:
-        first = documents["manifest.json"][0]
-        return first["Config"], list(first["Layers"] or [])
-    waiting = list(documents["index.json"]["manifests"])
+def read_layout(folder: Path, *, keep: Iterable[str] = ()) -> Iterator[tuple[layouts.Listed, SavedImage]]:
+    """Read the images of an OCI layout that lies in a folder; arguments and errors as in `read_archive`."""
+    found = _Found()
+    scan = Scan(Wanted(keep))
+    waiting = ["index.json"]
     while waiting:
-        name = _blob_name(waiting.pop(0))
-        document = documents.get(name, {})
-        waiting += document.get("manifests", [])
-        config = _blob_name(document["config"]) if "config" in document else ""
-        if documents.get(config, {}).get("rootfs", {}).get("diff_ids") is not None:
-            layers = [_blob_name(layer) for layer in document["layers"]]
-            if not any("in-toto" in layer["mediaType"] for layer in document["layers"]):
-                return config, layers
-    raise KeyError("manifest.json")
+        name = waiting.pop()
+        path = folder / name
+        if name in found.documents or not path.is_file() or path.stat().st_size > _JSON_LIMIT_BYTES:
+            continue
+        document = found.documents[name] = _json(path.read_bytes(), found)
+        linked = [*document.get("manifests", ()), *([document["config"]] if "config" in document else ())]
+        waiting += [layouts.blob_name(one) for one in linked if isinstance(one, dict) and "digest" in one]
+    for listed in layouts.images_in(found.documents):
+        for name in listed.layer_names:
+            if name not in found.layers and (folder / name).is_file():
+                with (folder / name).open("rb", buffering=0) as file:
+                    found.layers[name] = _read_layer(Window(filler(file.readinto)), scan, verified=True)
+        yield listed, _assemble(listed, found, verified=True)
 
 
-def _blob_name(descriptor: dict[str, Any]) -> str:
-    return "blobs/" + str(descriptor["digest"]).replace(":", "/")
+@contextmanager
+def damage_is(error: type[DmHelpersError], what: str, *, hint: str) -> Iterator[None]:
+    """Turn what reading a damaged archive raises into an error of the course: `what`, the reason, and the hint."""
+    try:
+        yield
+    except DmHelpersError:
+        raise
+    except (*DAMAGE, RecursionError) as caught:
+        raise error(f"{what}: {_reason(caught)}.", hint=hint) from caught
 
 
-def _absolute(name: str) -> str:
-    return posixpath.normpath("/" + name.lstrip("/"))
+def _read_member(window: Window, header: Header, found: _Found, scan: Scan, *, verified: bool) -> None:
+    name = _plain_name(header.name)
+    size = header.stored_bytes
+    if header.type == tar.SYMLINK:
+        found.aliases[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), header.link_target))
+    elif header.type in tar.REGULAR:
+        end = window.position + size
+        kind = packing.kind_of(window.peek(min(size, tar.BLOCK_BYTES)))
+        if kind is not None:
+            found.layers[name] = _read_layer(window, scan, verified=verified, size_bytes=size, kind=kind)
+        elif size <= _JSON_LIMIT_BYTES and (data := window.take(size))[:1] in (b"{", b"["):
+            found.documents[name] = _json(data, found)
+        if window.position > end:
+            raise Damaged("a layer is larger than its place in the archive")
+        window.skip(end - window.position)
+    else:
+        window.skip(size)
+    window.skip(-size % tar.BLOCK_BYTES)
+
+
+def _read_layer(
+    window: Window, scan: Scan, *, verified: bool, size_bytes: int | None = None, kind: packing.Packing | None = None
+) -> SavedLayer:
+    kind = kind or packing.kind_of(window.peek(tar.BLOCK_BYTES))
+    if kind is None:
+        raise Damaged("a layer is no tar")
+    if kind == "plain" and not verified and size_bytes is not None:
+        entries, whiteouts, opaque = scan.layer(Streamed(window, window.position + size_bytes))
+        return SavedLayer("", tuple(entries), tuple(whiteouts), tuple(opaque))
+    part = window if size_bytes is None else Part(window, size_bytes, hashed=False)
+    readinto = packing.unpacked(Window(part.readinto), kind)
+    hashed = Hashed(readinto) if verified else None
+    entries, whiteouts, opaque = scan.layer(Streamed(Window(hashed.readinto if hashed else readinto)))
+    diff_id = hashed.finish() if hashed else ""
+    return SavedLayer(diff_id, tuple(entries), tuple(whiteouts), tuple(opaque))
+
+
+def _assemble(listed: layouts.Listed, found: _Found, *, verified: bool) -> SavedImage:
+    """Put the layers in the image's order and hold each against the diff ID that the image gives for it."""
+    layers = []
+    if len(listed.layer_names) != len(listed.diff_ids):
+        raise Damaged(f"it lists {len(listed.layer_names)} layers and has the checksums of {len(listed.diff_ids)}")
+    for name, diff_id in zip(listed.layer_names, listed.diff_ids, strict=True):
+        name = _plain_name(name)
+        layer = found.layers[found.aliases.get(name, name)]
+        if verified and layer.diff_id != diff_id:
+            raise Damaged("a layer's content is not what its checksum says")
+        layers.append(SavedLayer(diff_id, layer.entries, layer.whiteouts, layer.opaque))
+    return SavedImage(tuple(layers), found.documents[listed.config_name])
+
+
+def _json(data: bytes, found: _Found) -> Any:
+    found.json_bytes += len(data)
+    if found.json_bytes > _JSON_TOTAL_BYTES:
+        raise Damaged("its lists are larger than those of any image")
+    return json.loads(data)
+
+
+def _plain_name(name: str) -> str:
+    return tar.absolute(name)[1:]
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "its lists are nested too deeply"
     if isinstance(error, KeyError):
         return f"{error.args[0]!r} is missing from it"
-    return str(error) or type(error).__name__
+    return str(error).rstrip(".") or type(error).__name__

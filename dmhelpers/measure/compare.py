@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dmhelpers.errors import InputError
+from dmhelpers.measure.contents import contents_of
 from dmhelpers.measure.images import base_origin_of, size_of
+from dmhelpers.measure.kind_rules import LOCK_FILES
+from dmhelpers.measure.kinds import BASE_KIND, COVERED_KIND, count_base_layers
+from dmhelpers.measure.saved import read_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,22 @@ def compare_images(images: Sequence[str], *, base: str | None = None) -> tuple[C
         )
         for image, size in zip(images, sizes, strict=True)
     )
+
+
+def kinds_of_image(image: str, *, base: str | None = None) -> Mapping[str, int]:
+    """Return an image's bytes by kind; they add up to what its layers hold.
+
+    Args:
+        image: Its name or ID.
+        base: The base image that it starts from: its files are then one kind, "base image".
+
+    Raises:
+        ImageNotFound: The engine has no such image, or no such base.
+    """
+    found = contents_of(image)
+    below = count_base_layers(read_image(image, keep=LOCK_FILES), base) if base is not None else 0
+    totals: dict[str, int] = {}
+    for kind, size, layer in zip(found.kinds, found.sizes, found.layers, strict=True):
+        kind = BASE_KIND if layer < below else kind
+        totals[kind] = totals.get(kind, 0) + size
+    return {**totals, COVERED_KIND: found.wasted_bytes} if found.wasted_bytes else totals

@@ -7,7 +7,7 @@ import functools
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -54,6 +54,12 @@ def kinds_of(saved: SavedImage, *, base_layers: int = 0) -> tuple[KindBytes, ...
         total[0] += entry.size_bytes
         total[1] += entry.type in {"file", "hard link"}
     return largest_first(KindBytes(kind, *total) for kind, total in totals.items() if any(total))
+
+
+def kinds_of_files(files: Sequence[FileEntry]) -> list[str]:
+    """Return the kind of each file of a final filesystem; a base image's files too are named for what they are."""
+    is_dev = _dev_test(files)
+    return [_kind(entry, False, is_dev) for entry in files]
 
 
 def _kind(entry: FileEntry, in_base: bool, is_dev: Callable[[str], bool]) -> str:

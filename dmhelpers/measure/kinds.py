@@ -64,7 +64,7 @@ def bytes_by_kind(image: str, *, base: str | None = None) -> tuple[KindBytes, ..
         EngineError: What the engine saved of the image cannot be read.
     """
     saved = read_image(image, keep=LOCK_FILES)
-    return kinds_of(saved, base_layers=_count_base_layers(saved, base))
+    return kinds_of(saved, base_layers=count_base_layers(saved, base))
 
 
 def reduction(before: str, after: str, *, base: str | None = None) -> Reduction:
@@ -128,7 +128,7 @@ def subtract(
 
 def _all_kinds(image: str, saved: SavedImage, base: str | None) -> tuple[KindBytes, ...]:
     """Return the image's bytes by kind, with the two that make them add up to its history."""
-    kinds = kinds_of(saved, base_layers=_count_base_layers(saved, base))
+    kinds = kinds_of(saved, base_layers=count_base_layers(saved, base))
     client: Any = api()
     with engine_answers():
         history_bytes = sum(row["Size"] for row in client.history(image))
@@ -138,7 +138,12 @@ def _all_kinds(image: str, saved: SavedImage, base: str | None) -> tuple[KindByt
     return (*kinds, *(part for part in rest if part.size_bytes))
 
 
-def _count_base_layers(saved: SavedImage, base: str | None) -> int:
+def count_base_layers(saved: SavedImage, base: str | None) -> int:
+    """Return how many of an image's layers, from the oldest, are the base image's; 0 where it stands on another.
+
+    Raises:
+        ImageNotFound: The engine has no such base.
+    """
     name = base or _labels(saved).get(BASE_NAME)
     if not name:
         return 0

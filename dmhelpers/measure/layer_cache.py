@@ -1,32 +1,33 @@
 """What was read of an image, kept in the person's cache folder: a second look asks the engine to save nothing.
 
-An image's ID and a layer's diff ID each name one content, and a layer's was held against its SHA-256 when it was
-read, so what is kept never grows stale. The folder is bounded, may be deleted at any time, and is safe under several
-processes: a file is written aside and put in its place whole, and one that cannot be read counts as absent.
+An image's ID and a layer's diff ID each name one content, so what is kept never grows stale; and only layers of the
+engine itself are kept. The folder is bounded, may be deleted at any time, and is safe under several processes: a file
+is written aside and put in its place whole; one that cannot be read, or is not what was written, counts as absent.
 """
 
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import os
 import tempfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dmhelpers.engine.places import cache_folder
-from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer
+from dmhelpers.measure.entries import EntryType, FileEntry, SavedImage, SavedLayer
 
 LIMIT_BYTES = 64_000_000
-"""What the folder holds at most; the records of `node:20-alpine` take about 0.1 MB."""
+"""What the folder holds at most; a layer of 100,000 small files takes about 1 MB."""
 
-_FORM = 1
-_DAMAGE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError)
+_FORM = 2
+_CHECK_BYTES = 16
+_TYPES: dict[str, EntryType] = {"f": "file", "d": "directory", "s": "symlink", "h": "hard link", "o": "other"}
+_LETTERS = {name: letter for letter, name in _TYPES.items()}
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, ImportError)
 
 
 def load(image_id: str, keep: Sequence[str]) -> SavedImage | None:
@@ -36,84 +37,152 @@ def load(image_id: str, keep: Sequence[str]) -> SavedImage | None:
         image_id: The image's full ID.
         keep: The patterns that it was read with.
     """
-    try:
-        document = _read(_path("image", image_id, ()))
-        layers = tuple(_layer(diff_id, number, keep) for number, diff_id in enumerate(document["layers"]))
-        return SavedImage(layers, document["config"])
-    except _DAMAGE:
+    document = load_document("image", image_id)
+    if document is None:
         return None
+    layers = []
+    for diff_id in document["layers"]:
+        layer = load_layer(diff_id, keep)
+        if layer is None:
+            return None
+        layers.append(layer)
+    return SavedImage(tuple(layers), document["config"])
+
+
+def load_layer(diff_id: str, keep: Sequence[str]) -> SavedLayer | None:
+    """Return what is kept of a layer that was read with these patterns, None if nothing is."""
+    document = load_document("layer", diff_id, *keep)
+    if document is None:
+        return None
+    with suppress(*_DAMAGE):
+        return SavedLayer(diff_id, _entries(document), tuple(document["whiteouts"]), tuple(document["opaque"]))
+    return None
 
 
 def store(image_id: str, keep: Sequence[str], saved: SavedImage) -> None:
     """Keep what was read of an image; without room or rights to write, nothing is kept and nothing is said."""
-    with suppress(OSError):
-        for layer in saved.layers:
-            document = {"entries": [_row(one) for one in layer.entries], **_hidden(layer)}
-            _write(_path("layer", layer.diff_id, keep), document)
-        layers = [layer.diff_id for layer in saved.layers]
-        _write(_path("image", image_id, ()), {"layers": layers, "config": saved.config})
-        _bound(LIMIT_BYTES)
+    for layer in saved.layers:
+        if _packed(_path("layer", layer.diff_id, *keep)) is None:
+            _write(_path("layer", layer.diff_id, *keep), _document(layer))
+    layers = [layer.diff_id for layer in saved.layers]
+    store_document({"layers": layers, "config": saved.config}, "image", image_id)
 
 
-def _layer(diff_id: str, number: int, keep: Sequence[str]) -> SavedLayer:
-    document = _read(_path("layer", diff_id, keep))
-    entries = tuple(_entry(row, number) for row in document["entries"])
-    return SavedLayer(diff_id, entries, tuple(document["whiteouts"]), tuple(document["opaque"]))
+def load_document(kind: str, *key: str) -> dict[str, Any] | None:
+    """Return a document that was kept under this key, None where there is none that is whole."""
+    path = _path(kind, *key)
+    packed = _packed(path)
+    if packed is None:
+        return None
+    with suppress(*_DAMAGE):
+        found: dict[str, Any] = json.loads(_unpack(packed))
+        with suppress(OSError):
+            os.utime(path)  # the longest unused goes first
+        return found
+    return None
 
 
-def _hidden(layer: SavedLayer) -> dict[str, Sequence[str]]:
-    return {"whiteouts": layer.whiteouts, "opaque": layer.opaque}
+def store_document(document: Mapping[str, Any], kind: str, *key: str) -> None:
+    """Keep a document under a key; without room or rights to write, nothing is kept and nothing is said."""
+    _write(_path(kind, *key), document)
+    _bound(LIMIT_BYTES)
 
 
-def _row(entry: FileEntry) -> list[Any]:
-    content = None if entry.content is None else base64.b64encode(entry.content).decode()
-    return [entry.path, entry.size_bytes, entry.type, entry.link_target, entry.head.hex(), content]
+def _packed(path: Path) -> bytes | None:
+    """Return what a file of the folder holds, None where it is not what was written."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    packed = raw[_CHECK_BYTES:]
+    return packed if raw[:_CHECK_BYTES] == hashlib.blake2b(packed, digest_size=_CHECK_BYTES).digest() else None
 
 
-def _entry(row: list[Any], layer: int) -> FileEntry:
-    path, size_bytes, kind, link_target, head, content = row
-    found = None if content is None else base64.b64decode(content)
-    return FileEntry(path, size_bytes, kind, layer, link_target, bytes.fromhex(head), found)
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    with suppress(OSError, ImportError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        packed = _pack(json.dumps(document, separators=(",", ":")).encode())
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix="part-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.blake2b(packed, digest_size=_CHECK_BYTES).digest() + packed)
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+
+
+def _document(layer: SavedLayer) -> dict[str, Any]:
+    """Return a layer by columns: many small lists are read back several times as slowly as a few long ones."""
+    entries = layer.entries
+    return {
+        "paths": [one.path for one in entries],
+        "sizes": [one.size_bytes for one in entries],
+        "types": "".join(_LETTERS[one.type] for one in entries),
+        "modes": [one.mode for one in entries],
+        "owners": _sparse((one.uid, one.gid) if one.uid or one.gid else None for one in entries),
+        "links": _sparse(one.link_target or None for one in entries),
+        "heads": _sparse(one.head.hex() or None for one in entries),
+        "contents": _sparse(
+            None if one.content is None else base64.b64encode(one.content).decode() for one in entries
+        ),
+        "whiteouts": layer.whiteouts,
+        "opaque": layer.opaque,
+    }
+
+
+def _sparse(column: Iterable[Any]) -> dict[str, Any]:
+    return {str(number): value for number, value in enumerate(column) if value is not None}
+
+
+def _entries(document: Mapping[str, Any]) -> tuple[FileEntry, ...]:
+    types = map(_TYPES.__getitem__, document["types"])
+    rows = zip(document["paths"], document["sizes"], types, document["modes"], strict=True)
+    entries = [FileEntry(path, size, kind, mode=mode) for path, size, kind, mode in rows]
+    for number, (uid, gid) in document["owners"].items():
+        entries[int(number)] = entries[int(number)]._replace(uid=uid, gid=gid)
+    for number, target in document["links"].items():
+        entries[int(number)] = entries[int(number)]._replace(link_target=target)
+    for number, head in document["heads"].items():
+        entries[int(number)] = entries[int(number)]._replace(head=bytes.fromhex(head))
+    for number, content in document["contents"].items():
+        entries[int(number)] = entries[int(number)]._replace(content=base64.b64decode(content))
+    return tuple(entries)
+
+
+def _pack(data: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdCompressor(level=1).compress(data)
+
+
+def _unpack(data: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompress(data)
 
 
 def _folder() -> Path:
     return cache_folder() / "layers"
 
 
-def _path(kind: str, name: str, keep: Sequence[str]) -> Path:
-    key = json.dumps([_FORM, kind, name, *keep])
-    return _folder() / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.json.gz"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
-    with suppress(OSError):
-        os.utime(path)  # the longest unused goes first
-    return found
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    raw = gzip.compress(json.dumps(document, separators=(",", ":")).encode(), compresslevel=1, mtime=0)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix="part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(raw)
-        Path(aside).replace(path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+def _path(kind: str, *key: str) -> Path:
+    name = hashlib.sha256(json.dumps([_FORM, kind, *key]).encode()).hexdigest()[:32]
+    return _folder() / f"{kind}-{name}.json.zst"
 
 
 def _bound(limit_bytes: int) -> None:
     """Remove the files that were not used for longest until the rest fits."""
     files = []
-    for path in _folder().iterdir():
-        with suppress(OSError):  # another process may have removed it
-            files.append((path.stat().st_mtime_ns, path.stat().st_size, path))
+    with suppress(OSError):
+        for one in os.scandir(_folder()):
+            with suppress(OSError):  # another process may have removed it
+                found = one.stat()
+                files.append((found.st_mtime_ns, found.st_size, one.path))
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files):
         if total <= limit_bytes:
             return
-        path.unlink(missing_ok=True)
-        total -= size
+        with suppress(OSError):
+            Path(path).unlink()
+            total -= size

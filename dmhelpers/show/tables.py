@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from dmhelpers.engine.info import engine_info
+from dmhelpers.errors import InputError
 from dmhelpers.measure import compare as comparing
 from dmhelpers.measure import images as reading
 from dmhelpers.measure.dockerfile import read_dockerfile
@@ -64,21 +65,30 @@ def history(image: str, *more: str) -> pd.DataFrame:
     return frame
 
 
-def compare(*images: str, base: str | None = None) -> pd.DataFrame:
+def compare(*images: str, base: str | None = None, by: Literal["image", "kind"] = "image") -> pd.DataFrame:
     """Return images side by side, in the order given.
 
     Args:
         images: Names or IDs; the first is the one that the others are measured against.
         base: The base image that they start from; without it `added_bytes` is missing.
+        by: ``"image"`` for a row an image; ``"kind"`` for a row a kind of file, a column an image.
 
     Returns:
-        Columns ``image`` (str), ``size_bytes`` (int64, unpacked), ``added_bytes`` (Int64, beyond the base),
+        By image: columns ``image`` (str), ``size_bytes`` (int64, unpacked), ``added_bytes`` (Int64, beyond the base),
         ``reduction_fraction`` (float64: 1 - size / size of the first) and ``base_origin`` (str).
+        By kind: ``kind`` (str) and a column ``NAME_bytes`` (int64) for each image, by docs/contents.md;
+        with `base`, its files are one kind, ``base image``. The kinds of which the first image has the most beyond
+        the last come first. ``overwritten or deleted`` is what no container sees, so that a column adds up to
+        what the image's layers hold.
 
     Raises:
-        InputError: No image was named.
+        InputError: No image was named, or `by` is neither of the two.
         ImageNotFound: The engine lacks one of them.
     """
+    if by == "kind":
+        return _compare_kinds(images, base)
+    if by != "image":
+        raise InputError(f"Images cannot be compared by {by!r}.", hint="Choose by='image' or by='kind'.")
     rows = comparing.compare_images(images, base=base)
     return _frame(
         rows,
@@ -86,6 +96,21 @@ def compare(*images: str, base: str | None = None) -> pd.DataFrame:
         integers=("size_bytes",),
         lines=("added_bytes",),
     )
+
+
+def _compare_kinds(images: Sequence[str], base: str | None) -> pd.DataFrame:
+    found = [comparing.kinds_of_image(image, base=base) for image in images]
+    if not found:
+        raise InputError("There is nothing to compare.", hint='Name at least one image: dm.compare("my-api:latest")')
+    names = dict.fromkeys(kind for kinds in found for kind in kinds)
+    first, last = found[0], found[-1]
+    order = sorted(names, key=lambda kind: (last.get(kind, 0) - first.get(kind, 0), -first.get(kind, 0), kind))
+    sizes = {
+        f"{image}_bytes": [kinds.get(kind, 0) for kind in order] for image, kinds in zip(images, found, strict=True)
+    }
+    frame = columns({"kind": order, **sizes}, integers=tuple(sizes))
+    frame.attrs["image_store"] = engine_info().store
+    return frame
 
 
 def stages(

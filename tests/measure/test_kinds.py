@@ -10,7 +10,7 @@ import uuid
 import pytest
 
 from dmhelpers.errors import ImageNotFound, InputError
-from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer
+from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
 from dmhelpers.measure.kind_rules import kinds_of, rules
 from dmhelpers.measure.kinds import Reduction, bytes_by_kind, reduction, subtract
 from dmhelpers.measure.records import KindBytes

@@ -9,7 +9,7 @@ import pytest
 
 from dmhelpers.engine.places import cache_folder
 from dmhelpers.measure import layer_cache
-from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer
+from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
 
 IMAGE = "sha256:" + "a" * 64
 KEEP = ("*/package.json",)
@@ -23,7 +23,7 @@ FIRST = SavedLayer(
         FileEntry("/app/empty", 0, "file", content=b""),
     ),
 )
-SECOND = SavedLayer("sha256:" + "2" * 64, (FileEntry("/x", 7, "symlink", 1, "/y"),), ("/bin/ls",), ("/app",))
+SECOND = SavedLayer("sha256:" + "2" * 64, (FileEntry("/x", 7, "symlink", 0, "/y"),), ("/bin/ls",), ("/app",))
 SAVED = SavedImage((FIRST, SECOND), {"config": {"Labels": {"a": "b"}}})
 
 
