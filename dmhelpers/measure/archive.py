@@ -142,13 +142,13 @@ def _read_layer(
         raise Damaged("a layer is no tar")
     if kind == "plain" and not verified and size_bytes is not None:
         entries, whiteouts, opaque = scan.layer(Streamed(window, window.position + size_bytes))
-        return SavedLayer("", tuple(entries), tuple(whiteouts), tuple(opaque))
+        return SavedLayer("", entries, whiteouts, opaque)
     part = window if size_bytes is None else Part(window, size_bytes, hashed=False)
     readinto = packing.unpacked(Window(part.readinto), kind)
     hashed = Hashed(readinto) if verified else None
     entries, whiteouts, opaque = scan.layer(Streamed(Window(hashed.readinto if hashed else readinto)))
     diff_id = hashed.finish() if hashed else ""
-    return SavedLayer(diff_id, tuple(entries), tuple(whiteouts), tuple(opaque))
+    return SavedLayer(diff_id, entries, whiteouts, opaque)
 
 
 def _assemble(listed: layouts.Listed, found: _Found, *, verified: bool) -> SavedImage:

@@ -12,10 +12,10 @@ from typing import Any
 
 from dmhelpers.engine.labels import BASE_ORIGIN
 from dmhelpers.measure import layer_cache
-from dmhelpers.measure.entries import EntryType, SavedImage
-from dmhelpers.measure.filesystem import final_files
+from dmhelpers.measure.entries import TYPES, EntryType, SavedImage
+from dmhelpers.measure.filesystem import standing
 from dmhelpers.measure.images import image_id_of
-from dmhelpers.measure.kind_rules import LOCK_FILES, kinds_of_files
+from dmhelpers.measure.kind_rules import LOCK_FILES, kinds_of_standing
 from dmhelpers.measure.origins import origins_of
 from dmhelpers.measure.saved import read_file, read_image
 
@@ -98,24 +98,26 @@ def archive_path(image: str | os.PathLike[str]) -> Path | None:
 
 
 def _document(saved: SavedImage) -> dict[str, Any]:
-    """Return what is kept of an image's contents, as JSON can hold it."""
-    files = list(final_files(saved))
-    kinds = kinds_of_files(files)
+    """Return what is kept of an image's contents, as the cache can hold it."""
+    found = standing(saved)
+    places = [place for place, kind in enumerate(found.types) if kind != "d"]
+    kinds = kinds_of_standing(found, places)
     names = sorted(set(kinds))
     number = {name: place for place, name in enumerate(names)}
-    left = [layer.size_bytes for layer in saved.layers]
-    counts = [0] * len(left)
-    for entry in files:
-        left[entry.layer] -= entry.size_bytes
-        counts[entry.layer] += 1
+    sizes, layers = [found.sizes[place] for place in places], [found.layers[place] for place in places]
+    layer_sizes = [layer.size_bytes for layer in saved.layers]
+    left, counts = list(layer_sizes), [0] * len(layer_sizes)
+    for size, layer in zip(sizes, layers, strict=True):
+        left[layer] -= size
+        counts[layer] += 1
     return {
-        "paths": [one.path for one in files],
-        "sizes": [one.size_bytes for one in files],
-        "types": [one.type for one in files],
-        "layers": [one.layer for one in files],
+        "paths": [found.paths[place] for place in places],
+        "sizes": sizes,
+        "types": "".join(found.types[place] for place in places),
+        "layers": layers,
         "kind_names": names,
         "kinds": [number[one] for one in kinds],
-        "layer_sizes": [layer.size_bytes for layer in saved.layers],
+        "layer_sizes": layer_sizes,
         "wasted": left,
         "counts": counts,
         "history": saved.config.get("history") or [],
@@ -132,7 +134,7 @@ def _contents(image: str, image_id: str, document: Mapping[str, Any]) -> Content
         paths=document["paths"],
         sizes=document["sizes"],
         kinds=[names[number] for number in document["kinds"]],
-        types=document["types"],
+        types=[TYPES[letter] for letter in document["types"]],
         layers=document["layers"],
         by_layer=tuple(
             LayerContents(number, *told[number], size_bytes, files, wasted)

@@ -7,9 +7,41 @@ than a folder in its place (OCI image specification, "Image Layer Filesystem Cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
+from dmhelpers.measure.entries import Entries, FileEntry, SavedImage, SavedLayer
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands, sorted by path: of each, the layer that it comes from, its number there, and its bytes.
+
+    Of several hard links to one file that still stand, the first carries its bytes; `owners` says which entry
+    that file is, where it is another than the link itself.
+    """
+
+    saved: SavedImage
+    paths: Sequence[str]
+    layers: Sequence[int]
+    numbers: Sequence[int]
+    sizes: Sequence[int]
+    types: Sequence[str]
+    owners: dict[int, tuple[int, int]]
+
+    def record(self, place: int) -> FileEntry:
+        """Return what stands at one place as a record."""
+        layer, number = self.layers[place], self.numbers[place]
+        entry = self.saved.layers[layer].entries.record(number, layer=layer)
+        owner = self.owners.get(place)
+        if owner is not None:
+            file = self.saved.layers[owner[0]].entries
+            return entry._replace(
+                size_bytes=self.sizes[place],
+                head=file.heads.get(owner[1], b""),
+                content=file.contents.get(owner[1]),
+            )
+        return entry if entry.size_bytes == self.sizes[place] else entry._replace(size_bytes=self.sizes[place])
 
 
 def final_files(saved: SavedImage) -> Iterator[FileEntry]:
@@ -17,67 +49,83 @@ def final_files(saved: SavedImage) -> Iterator[FileEntry]:
 
     Directories are left out. Of several hard links to one file that still stand, the first carries its bytes.
     """
-    return (entry for entry in final_entries(saved) if entry.type != "directory")
+    found = standing(saved)
+    return (found.record(place) for place, kind in enumerate(found.types) if kind != "d")
 
 
 def final_entries(saved: SavedImage) -> Iterator[FileEntry]:
     """Give files and directories of the final filesystem, sorted by path; `layer` is the one that each comes from."""
-    standing = _standing(saved)
-    links = _Links(saved)
-    counted: set[tuple[int, str]] = set()
-    linked = any(entry.type == "hard link" for _, entry in standing.values())
-    for path in sorted(standing):
-        number, entry = standing[path]
-        if linked and entry.type in {"file", "hard link"}:
-            owner = links.owner(number, entry) if entry.type == "hard link" else (number, entry)
-            if owner is not None:
-                key = (owner[0], owner[1].path)
-                size = 0 if key in counted else owner[1].size_bytes
-                entry = entry._replace(size_bytes=size, head=owner[1].head, content=owner[1].content)
-                counted.add(key)
-        yield entry._replace(layer=number) if number else entry
+    found = standing(saved)
+    return map(found.record, range(len(found.paths)))
 
 
-def covered_bytes(saved: SavedImage) -> list[int]:
-    """Return, layer by layer, the bytes that no container sees: newer layers overwrite, delete or hide them."""
-    left = [layer.size_bytes for layer in saved.layers]
-    for entry in final_files(saved):
-        left[entry.layer] -= entry.size_bytes
-    return left
-
-
-def _standing(saved: SavedImage) -> dict[str, tuple[int, FileEntry]]:
-    standing: dict[str, tuple[int, FileEntry]] = {}
+def standing(saved: SavedImage) -> Standing:
+    """Work out what stands of an image's layers."""
+    owner_of: dict[str, tuple[int, int]] = {}
     cover = _Cover()
-    for number in range(len(saved.layers) - 1, -1, -1):
-        layer = saved.layers[number]
+    for layer in range(len(saved.layers) - 1, -1, -1):
+        entries = saved.layers[layer].entries
         # Of a path that one layer has twice, the later entry counts.
-        for path, entry in {one.path: one for one in layer.entries}.items():
-            if path not in standing and not cover.hides(path):
-                standing[path] = (number, entry)
-        if number:
-            cover.add(layer)
-    return standing
+        for path, number in zip(entries.paths, range(len(entries)), strict=True):
+            known = owner_of.get(path)
+            if (known is None and not (cover.there and cover.hides(path))) or (known and known[0] == layer):
+                owner_of[path] = (layer, number)
+        if layer:
+            cover.add(saved.layers[layer])
+    paths = sorted(owner_of)
+    where = [owner_of[path] for path in paths]
+    of = [layer.entries for layer in saved.layers]
+    found = Standing(
+        saved=saved,
+        paths=paths,
+        layers=[layer for layer, _ in where],
+        numbers=[number for _, number in where],
+        sizes=[of[layer].sizes[number] for layer, number in where],
+        types=[of[layer].types[number] for layer, number in where],
+        owners={},
+    )
+    if "h" in found.types:
+        _count_links_once(found)
+    return found
+
+
+def _count_links_once(found: Standing) -> None:
+    """Give a file's bytes to the first of its names that stand, and none to the others."""
+    links = _Links(found.saved)
+    counted: set[tuple[int, int]] = set()
+    sizes: list[int] = found.sizes  # type: ignore[assignment]  # it was made a list just now
+    for place, kind in enumerate(found.types):
+        own = (found.layers[place], found.numbers[place])
+        owner = links.owner(*own) if kind == "h" else own if kind == "f" else None
+        if owner is None:
+            continue
+        sizes[place] = 0 if owner in counted else found.saved.layers[owner[0]].entries.sizes[owner[1]]
+        counted.add(owner)
+        if owner != own:
+            found.owners[place] = owner
 
 
 class _Cover:
     """What the layers above hide of those below."""
 
     def __init__(self) -> None:
+        self.there = False
         self._gone: set[str] = set()
         self._emptied: set[str] = set()
-        self._folders: dict[str, bool] = {"": False}
+        self._folders: dict[str, bool] = {}
 
     def add(self, layer: SavedLayer) -> None:
         """Add a layer: what it deletes, and all that lies below what it has no folder at."""
         self._gone.update(layer.whiteouts)
         self._emptied.update(path.rstrip("/") for path in layer.opaque)
-        self._emptied.update(one.path for one in layer.entries if one.type != "directory")
+        entries = layer.entries
+        self._emptied.update(path for path, kind in zip(entries.paths, entries.types, strict=True) if kind != "d")
         self._folders = {"": "" in self._emptied}
+        self.there = bool(self._gone or self._emptied)
 
     def hides(self, path: str) -> bool:
         """Say whether what an older layer has at this path is hidden."""
-        return path in self._gone or self._is_empty(path.rpartition("/")[0])
+        return path in self._gone or self._is_empty(path[: path.rfind("/")])
 
     def _is_empty(self, folder: str) -> bool:
         asked = []
@@ -86,7 +134,7 @@ class _Cover:
             if folder in self._gone or folder in self._emptied:
                 known = True
                 break
-            folder = folder.rpartition("/")[0]
+            folder = folder[: folder.rfind("/")]
         for one in asked:
             self._folders[one] = known
         return known
@@ -100,24 +148,29 @@ class _Links:
 
     def __init__(self, saved: SavedImage) -> None:
         self._layers = saved.layers
-        self._by_path: dict[int, dict[str, FileEntry]] = {}
+        self._by_path: dict[int, dict[str, int]] = {}
 
-    def owner(self, number: int, link: FileEntry) -> tuple[int, FileEntry] | None:
-        """Return the file that a link of this layer is a name of, and its layer; None where there is none."""
+    def owner(self, layer: int, number: int) -> tuple[int, int] | None:
+        """Return the layer and number of the file that a link is a name of; None where there is none."""
         seen = set()
-        found: FileEntry | None = link
-        while found is not None and found.type == "hard link":
-            if (number, found.path) in seen:
+        while self._entries(layer).types[number] == "h":
+            if (layer, number) in seen:
                 return None
-            seen.add((number, found.path))
-            target = found.link_target
-            found = self._in(number).get(target) if target != found.path else None
-            while found is None and number > 0:
-                number -= 1
-                found = self._in(number).get(target)
-        return (number, found) if found is not None and found.type == "file" else None
+            seen.add((layer, number))
+            target, path = self._entries(layer).links.get(number, ""), self._entries(layer).paths[number]
+            found = self._in(layer).get(target) if target != path else None
+            while found is None and layer > 0:
+                layer -= 1
+                found = self._in(layer).get(target)
+            if found is None:
+                return None
+            number = found
+        return (layer, number) if self._entries(layer).types[number] == "f" else None
 
-    def _in(self, number: int) -> dict[str, FileEntry]:
-        if number not in self._by_path:
-            self._by_path[number] = {one.path: one for one in self._layers[number].entries}
-        return self._by_path[number]
+    def _entries(self, layer: int) -> Entries:
+        return self._layers[layer].entries
+
+    def _in(self, layer: int) -> dict[str, int]:
+        if layer not in self._by_path:
+            self._by_path[layer] = {path: number for number, path in enumerate(self._entries(layer).paths)}
+        return self._by_path[layer]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from dmhelpers.measure.entries import FileEntry, SavedImage
+from dmhelpers.measure.filesystem import Standing, final_files
 from dmhelpers.measure.records import KindBytes
-from dmhelpers.measure.saved import FileEntry, SavedImage, final_files
 
 _INSTALLED = "/node_modules/.package-lock.json"
 LOCK_FILES = (f"*{_INSTALLED}", "*/package-lock.json")
@@ -56,8 +57,9 @@ def kinds_of(saved: SavedImage, *, base_layers: int = 0) -> tuple[KindBytes, ...
     return largest_first(KindBytes(kind, *total) for kind, total in totals.items() if any(total))
 
 
-def kinds_of_files(files: Sequence[FileEntry]) -> list[str]:
+def kinds_of_standing(found: Standing, places: Sequence[int]) -> list[str]:
     """Return the kind of each file of a final filesystem; a base image's files too are named for what they are."""
+    files = [found.record(place) for place in places]
     is_dev = _dev_test(files)
     return [_kind(entry, False, is_dev) for entry in files]
 

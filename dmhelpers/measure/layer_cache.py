@@ -12,21 +12,19 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dmhelpers.engine.places import cache_folder
-from dmhelpers.measure.entries import EntryType, FileEntry, SavedImage, SavedLayer
+from dmhelpers.measure.entries import Entries, SavedImage, SavedLayer
 
 LIMIT_BYTES = 64_000_000
 """What the folder holds at most; a layer of 100,000 small files takes about 1 MB."""
 
-_FORM = 2
+_FORM = 3
 _CHECK_BYTES = 16
-_TYPES: dict[str, EntryType] = {"f": "file", "d": "directory", "s": "symlink", "h": "hard link", "o": "other"}
-_LETTERS = {name: letter for letter, name in _TYPES.items()}
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, ImportError)
 
 
@@ -113,41 +111,35 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def _document(layer: SavedLayer) -> dict[str, Any]:
-    """Return a layer by columns: many small lists are read back several times as slowly as a few long ones."""
     entries = layer.entries
     return {
-        "paths": [one.path for one in entries],
-        "sizes": [one.size_bytes for one in entries],
-        "types": "".join(_LETTERS[one.type] for one in entries),
-        "modes": [one.mode for one in entries],
-        "owners": _sparse((one.uid, one.gid) if one.uid or one.gid else None for one in entries),
-        "links": _sparse(one.link_target or None for one in entries),
-        "heads": _sparse(one.head.hex() or None for one in entries),
-        "contents": _sparse(
-            None if one.content is None else base64.b64encode(one.content).decode() for one in entries
-        ),
+        "paths": entries.paths,
+        "sizes": entries.sizes,
+        "types": "".join(entries.types),
+        "modes": entries.modes,
+        "owners": entries.owners,
+        "links": entries.links,
+        "heads": {number: head.hex() for number, head in entries.heads.items()},
+        "contents": {number: base64.b64encode(data).decode() for number, data in entries.contents.items()},
         "whiteouts": layer.whiteouts,
         "opaque": layer.opaque,
     }
 
 
-def _sparse(column: Iterable[Any]) -> dict[str, Any]:
-    return {str(number): value for number, value in enumerate(column) if value is not None}
-
-
-def _entries(document: Mapping[str, Any]) -> tuple[FileEntry, ...]:
-    types = map(_TYPES.__getitem__, document["types"])
-    rows = zip(document["paths"], document["sizes"], types, document["modes"], strict=True)
-    entries = [FileEntry(path, size, kind, mode=mode) for path, size, kind, mode in rows]
-    for number, (uid, gid) in document["owners"].items():
-        entries[int(number)] = entries[int(number)]._replace(uid=uid, gid=gid)
-    for number, target in document["links"].items():
-        entries[int(number)] = entries[int(number)]._replace(link_target=target)
-    for number, head in document["heads"].items():
-        entries[int(number)] = entries[int(number)]._replace(head=bytes.fromhex(head))
-    for number, content in document["contents"].items():
-        entries[int(number)] = entries[int(number)]._replace(content=base64.b64decode(content))
-    return tuple(entries)
+def _entries(document: Mapping[str, Any]) -> Entries:
+    entries = Entries(
+        paths=document["paths"],
+        sizes=document["sizes"],
+        types=list(document["types"]),
+        modes=document["modes"],
+        owners={int(number): (uid, gid) for number, (uid, gid) in document["owners"].items()},
+        links={int(number): target for number, target in document["links"].items()},
+        heads={int(number): bytes.fromhex(head) for number, head in document["heads"].items()},
+        contents={int(number): base64.b64decode(data) for number, data in document["contents"].items()},
+    )
+    if not len(entries.paths) == len(entries.sizes) == len(entries.types) == len(entries.modes):
+        raise ValueError("columns of different length")
+    return entries
 
 
 def _pack(data: bytes) -> bytes:

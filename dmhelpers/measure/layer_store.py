@@ -10,28 +10,32 @@ Source: github.com/moby/moby, `layer/filestore.go` and `image/fs.go`; github.com
 
 from __future__ import annotations
 
-import base64
+import binascii
 import gzip
 import hashlib
 import json
 import mmap
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dmhelpers.measure import tar_headers as tar
-from dmhelpers.measure.entries import SavedImage, SavedLayer
+from dmhelpers.measure.entries import Entries, SavedImage, SavedLayer
 from dmhelpers.measure.layouts import diff_ids_of
 from dmhelpers.measure.tar_headers import Damaged, Header
+from dmhelpers.measure.tar_runs import read_run
 from dmhelpers.measure.tar_scan import Scan
 from dmhelpers.measure.wanted import Wanted, go_notes
 
 NOT_READABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError)
 """What reading the storage may raise: each means that the stream has to be taken."""
 
-_SEGMENT = 2
+_SEGMENT_TYPE = 2
+_SEGMENT_BEGINS = b'"type":2,'
+_SEGMENT = re.compile(_SEGMENT_BEGINS + rb'"payload":"([A-Za-z0-9+/=]*)"')
 
 
 class LayerStore:
@@ -86,7 +90,7 @@ class LayerStore:
         files = self._root / "overlay2" / (folder / "cache-id").read_text().strip() / "diff"
         source = _Split(_headers(folder / "tar-split.json.gz"), files)
         entries, whiteouts, opaque = scan.layer(source)
-        return SavedLayer(diff_id, tuple(entries), tuple(whiteouts), tuple(opaque))
+        return SavedLayer(diff_id, entries, whiteouts, opaque)
 
 
 def chain_ids(diff_ids: Sequence[str]) -> list[str]:
@@ -106,6 +110,10 @@ class _Split:
         self._at = 0
         self._files = str(files)
         self._real: dict[str, bool] = {}
+
+    def run(self, entries: Entries, wanted: Wanted) -> None:
+        """Add the plain entries that come next."""
+        self._at = read_run(self._headers, self._at, len(self._headers), entries, wanted, inside=False)
 
     def block(self) -> bytes:
         """Return the next 512 bytes of headers; ``b""`` at the end."""
@@ -168,6 +176,9 @@ class _Split:
 
 def _headers(path: Path) -> bytes:
     """Return a layer's tar without the contents of its files, from what tar-split kept."""
-    lines = gzip.decompress(path.read_bytes()).splitlines()
-    records = json.loads(b"[" + b",".join(lines) + b"]")
-    return b"".join(base64.b64decode(one["payload"]) for one in records if one["type"] == _SEGMENT)
+    text = gzip.decompress(path.read_bytes())
+    segments = _SEGMENT.findall(text)
+    if len(segments) != text.count(_SEGMENT_BEGINS):  # written in another way than the engine does today
+        records = (json.loads(line) for line in text.splitlines())
+        segments = [one["payload"] for one in records if one["type"] == _SEGMENT_TYPE]
+    return b"".join(map(binascii.a2b_base64, segments))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from dmhelpers.measure import tar_headers as tar
-from dmhelpers.measure.entries import EntryType, FileEntry
+from dmhelpers.measure.entries import Entries, EntryType, FileEntry
 from dmhelpers.measure.tar_headers import Damaged, Header
+from dmhelpers.measure.tar_runs import read_run
 from dmhelpers.measure.wanted import (
     ELF,
     FILE_LIMIT_BYTES,
@@ -33,6 +34,9 @@ _SCAN_OVERLAP = len(GO_MAGIC) + 40
 
 class Source(Protocol):
     """Where a layer's headers and contents come from."""
+
+    def run(self, entries: Entries, wanted: Wanted) -> None:
+        """Add the plain entries that come next, as many as there are at hand."""
 
     def block(self) -> bytes:
         """Return the next 512 bytes of headers; ``b""`` at the end."""
@@ -64,6 +68,19 @@ class Streamed:
     def __init__(self, window: Window, end: int | None = None) -> None:
         self._window = window
         self._end = end
+
+    def run(self, entries: Entries, wanted: Wanted) -> None:
+        """Add the plain entries that come next, as long as there are any."""
+        buffer, start, limit = self._window.buffered()
+        while True:
+            if self._end is not None:
+                limit = min(limit, start + self._end - self._window.position)
+            used = read_run(buffer, start, limit, entries, wanted, inside=True) - start
+            self._window.skip(used)
+            if used == 0 or limit - start - used >= tar.BLOCK_BYTES * 2:
+                return
+            self._window.top_up()
+            buffer, start, limit = self._window.buffered()
 
     def block(self) -> bytes:
         """Return the next 512 bytes; ``b""`` at the end."""
@@ -132,7 +149,7 @@ class Scan:
         self.budget_bytes = TOTAL_LIMIT_BYTES
         self.entries_left = ENTRY_LIMIT
 
-    def layer(self, source: Source) -> tuple[list[FileEntry], list[str], list[str]]:
+    def layer(self, source: Source) -> tuple[Entries, list[str], list[str]]:
         """Read one layer.
 
         Returns:
@@ -141,13 +158,21 @@ class Scan:
         Raises:
             Damaged: It is not a layer's tar, or one made to do harm.
         """
-        entries: list[FileEntry] = []
+        entries, begun = Entries(), self.entries_left
         whiteouts: list[str] = []
         opaque: list[str] = []
         told: dict[str, str] = {}
         always: dict[str, str] = {}
-        while (block := source.block()) and block != tar.ZEROS:
-            header = tar.parse(block, {**always, **told} if told or always else told)
+        while True:
+            if not told and not always:
+                source.run(entries, self.wanted)
+            self.entries_left = begun - len(entries) - len(whiteouts)
+            if self.entries_left < 0:
+                raise Damaged(f"it has more than {ENTRY_LIMIT:,} entries")
+            block = source.block()
+            if not block or block == tar.ZEROS:
+                return entries, whiteouts, opaque
+            header = tar.parse(block, {**always, **told})
             if header.type in tar.EXTENSIONS:
                 (always if header.type == tar.PAX_GLOBAL else told).update(self.told_by(source, header))
                 continue
@@ -155,15 +180,16 @@ class Scan:
             self._pass_sparse_map(source, header)
             path = tar.absolute(header.name)
             folder, _, name = path.rpartition("/")
-            if name.startswith(_WHITEOUT):
-                source.skip(header)
-                if name == _OPAQUE:
-                    opaque.append(folder or "/")
-                elif not name.startswith(_WHITEOUT * 2):  # the others of that form are aufs' own notes
-                    whiteouts.append(f"{folder}/{name.removeprefix(_WHITEOUT)}")
-            elif path != "/":
-                entries.append(self._entry(source, header, path))
-        return entries, whiteouts, opaque
+            if not name.startswith(_WHITEOUT):
+                entry = self._entry(source, header, path)
+                if path != "/":
+                    entries.add(entry)
+                continue
+            source.skip(header)
+            if name == _OPAQUE:
+                opaque.append(folder or "/")
+            elif not name.startswith(_WHITEOUT * 2):  # the others of that form are aufs' own notes
+                whiteouts.append(f"{folder}/{name.removeprefix(_WHITEOUT)}")
 
     def told_by(self, source: Source, header: Header) -> dict[str, str]:
         """Return what an extended header says of the entry that follows, by PAX keyword.
@@ -189,9 +215,6 @@ class Scan:
             more = bool(block[504])
 
     def _entry(self, source: Source, header: Header, path: str) -> FileEntry:
-        self.entries_left -= 1
-        if self.entries_left < 0:
-            raise Damaged(f"it has more than {ENTRY_LIMIT:,} entries")
         if len(path) > tar.EXTENSION_LIMIT_BYTES // 10:
             raise Damaged(f"a path of {len(path):,} characters is longer than any")
         rights = (header.mode, header.uid, header.gid)

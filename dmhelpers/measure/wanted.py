@@ -25,6 +25,10 @@ class Wanted:
 
     Args:
         patterns: Globs of absolute paths, where `*` also matches `/`; or `GO_BUILD_INFO`.
+
+    Attributes:
+        names: The last parts of paths that may be wanted; with `has_rest`, others may be, too.
+        go_notes: Whether the notes in programs that Go made are wanted.
     """
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
@@ -42,6 +46,8 @@ class Wanted:
                 rest.append(one)
         self._by_name = {name: _compiled(tuple(several)) for name, several in by_name.items()}
         self._rest = _compiled(tuple(rest)) if rest else None
+        self.names = frozenset(by_name)
+        self.has_rest = bool(rest)
 
     def matches(self, path: str) -> bool:
         """Say whether a file's whole content is wanted."""

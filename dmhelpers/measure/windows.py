@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 ReadInto = Callable[[memoryview], int]
-BUFFER_BYTES = 1 << 18
+BUFFER_BYTES = 1 << 19
 
 
 class Window:
@@ -39,6 +39,15 @@ class Window:
         while self._end - self._start < count and self._fill():
             pass
         return bytes(self._view[self._start : min(self._end, self._start + count)])
+
+    def buffered(self) -> tuple[bytearray, int, int]:
+        """Return the buffer, and from where to where it holds what comes next; `skip` says what was used of it."""
+        return self._buffer, self._start, self._end
+
+    def top_up(self) -> None:
+        """Read on until the buffer is full, or the stream at its end."""
+        while self._fill():
+            pass
 
     def take(self, count: int) -> bytes:
         """Return exactly the next `count` bytes.

@@ -1,0 +1,78 @@
+"""The plain entries of a tar, many at a time: one ustar header, a short name, nothing that is wanted of its content.
+
+Nearly all entries of nearly all layers are like that. Everything else is left to the general reader in `tar_scan`,
+which is several times as slow and knows all the rest; a test holds that both say the same.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from dmhelpers.measure.entries import Entries
+from dmhelpers.measure.tar_headers import BLOCK_BYTES, absolute
+from dmhelpers.measure.wanted import ELF, Wanted
+
+# name, mode, uid, gid, size, type, "ustar", first byte of the name's prefix
+_PLAIN = struct.Struct("100s 7sx 7sx 7sx 11sx 20x c 100x 5s 83x c 166x")
+_ROOT = b"0000000"
+_NUL = b"\0"
+_LETTERS = {b"0": "f", b"5": "d"}
+_WHITEOUT = b"/.wh."
+
+
+def read_run(
+    buffer: bytes | bytearray, start: int, limit: int, entries: Entries, wanted: Wanted, *, inside: bool
+) -> int:
+    """Add the plain entries that follow each other in a buffer.
+
+    Args:
+        buffer: A part of a tar.
+        start: Where a header begins.
+        limit: Where the part ends.
+        entries: What the entries are added to.
+        wanted: Whose content is wanted: those are left out.
+        inside: Whether the files' contents are in the buffer, or left out of it.
+
+    Returns:
+        Where the first header stands that is not of a plain entry, or of one that is not wholly in the buffer.
+    """
+    unpack, modes = _PLAIN.unpack_from, dict[bytes, int]()
+    add_path, add_size, add_type = entries.paths.append, entries.sizes.append, entries.types.append
+    add_mode, names, rest = entries.modes.append, wanted.names, wanted.has_rest
+    while start + BLOCK_BYTES <= limit:
+        name, mode, uid, gid, size, kind, magic, prefix = unpack(buffer, start)
+        letter = _LETTERS.get(kind)
+        if letter is None or magic != b"ustar" or prefix != _NUL:
+            break
+        try:
+            stored = int(size, 8) if kind == b"0" else 0
+            rights = modes.get(mode)
+            if rights is None:
+                rights = modes[mode] = int(mode, 8) & 0o7777
+            owner = (int(uid, 8), int(gid, 8)) if uid != _ROOT or gid != _ROOT else None
+        except ValueError:
+            break
+        end = start + BLOCK_BYTES + ((stored + 511 & -512) if inside else -stored % BLOCK_BYTES)
+        raw = name.rstrip(_NUL)
+        if end > limit or stored < 0 or _NUL in raw or b".." in raw or _WHITEOUT in b"/" + raw:
+            break
+        path = absolute(raw.decode("utf-8", "surrogateescape"))
+        if path == "/":
+            start = end
+            continue
+        if stored and letter == "f":
+            if path[path.rfind("/") + 1 :] in names or rest:
+                break
+            if rights & 0o111:
+                head = bytes(buffer[start + BLOCK_BYTES : start + BLOCK_BYTES + min(4, stored)])
+                if not inside or (head == ELF and wanted.go_notes):
+                    break
+                entries.heads[len(entries.paths)] = head
+        if owner is not None:
+            entries.owners[len(entries.paths)] = owner
+        add_path(path)
+        add_size(stored)
+        add_type(letter)
+        add_mode(rights)
+        start = end
+    return start
