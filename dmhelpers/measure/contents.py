@@ -100,7 +100,7 @@ def archive_path(image: str | os.PathLike[str]) -> Path | None:
 def _document(saved: SavedImage) -> dict[str, Any]:
     """Return what is kept of an image's contents, as the cache can hold it."""
     found = standing(saved)
-    places = [place for place, kind in enumerate(found.types) if kind != "d"]
+    places = found.files()
     kinds = kinds_of_standing(found, places)
     names = sorted(set(kinds))
     number = {name: place for place, name in enumerate(names)}

@@ -43,6 +43,31 @@ class Standing:
             )
         return entry if entry.size_bytes == self.sizes[place] else entry._replace(size_bytes=self.sizes[place])
 
+    def files(self) -> list[int]:
+        """Return the places of all that is no directory."""
+        return [place for place, kind in enumerate(self.types) if kind != "d"]
+
+    def link_target(self, place: int) -> str:
+        """Return what the link at one place points at; ``""`` where there is none."""
+        return self.saved.layers[self.layers[place]].entries.links.get(self.numbers[place], "")
+
+    def with_head(self, head: bytes) -> set[int]:
+        """Return the places of the executables that begin with these bytes."""
+        found = [
+            {number for number, one in layer.entries.heads.items() if one == head} for layer in self.saved.layers
+        ]
+        own = {place for place, number in enumerate(self.numbers) if number in found[self.layers[place]]}
+        return own | {place for place, (layer, number) in self.owners.items() if number in found[layer]}
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Give path and content of the files whose content was kept, sorted by path."""
+        kept = [layer.entries.contents for layer in self.saved.layers]
+        for place, path in enumerate(self.paths) if any(kept) else ():
+            layer, number = self.owners.get(place) or (self.layers[place], self.numbers[place])
+            content = kept[layer].get(number)
+            if content is not None:
+                yield path, content
+
 
 def final_files(saved: SavedImage) -> Iterator[FileEntry]:
     """Give the files of the final filesystem, sorted by path: what a container would see.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import json
-import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from dmhelpers.measure.entries import FileEntry, SavedImage
-from dmhelpers.measure.filesystem import Standing, final_files
+from dmhelpers.measure.entries import SavedImage
+from dmhelpers.measure.filesystem import Standing, standing
+from dmhelpers.measure.kind_index import IndexedRule, KindIndex, first_of_links, program_paths
 from dmhelpers.measure.records import KindBytes
+from dmhelpers.measure.wanted import ELF
 
 _INSTALLED = "/node_modules/.package-lock.json"
 LOCK_FILES = (f"*{_INSTALLED}", "*/package-lock.json")
@@ -23,11 +23,11 @@ LOCK_FILES = (f"*{_INSTALLED}", "*/package-lock.json")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of `kinds.toml`: a condition that is None is not asked for; `pattern` None matches any path."""
+    """One rule of `kinds.toml`: a condition that is None is not asked for; without `paths` it matches any path."""
 
     kind: str
     why: str
-    pattern: re.Pattern[str] | None = None
+    paths: tuple[str, ...] = ()
     in_base: bool | None = None
     dev_package: bool | None = None
     program: bool | None = None
@@ -37,73 +37,91 @@ class Rule:
 def rules() -> tuple[Rule, ...]:
     """Return the rules of `kinds.toml`, in the order in which they are tried."""
     text = resources.files("dmhelpers.measure").joinpath("kinds.toml").read_text(encoding="utf-8")
-    return tuple(_rule(raw) for raw in tomllib.loads(text)["rule"])
+    raw = tomllib.loads(text)
+    return tuple(_rule(one, raw["program_folders"]) for one in raw["rule"])
 
 
-def kinds_of(saved: SavedImage, *, base_layers: int = 0) -> tuple[KindBytes, ...]:
-    """Sort a saved image's final files into kinds.
+def kinds_of(saved: SavedImage, *, base_layers: int | None = None) -> tuple[KindBytes, ...]:
+    """Sort a saved image's final files into kinds, and add up the bytes of each.
 
     Args:
         saved: The image, read with the lock files of npm kept.
-        base_layers: How many of its layers, from the oldest, are the base image's.
+        base_layers: How many of its layers, from the oldest, are the base image's: what stands unchanged from them
+            is of the kind "base image". For None (or 0) a base's files are named for what they are.
     """
-    files = list(final_files(saved))
-    is_dev = _dev_test(files)
+    found = standing(saved)
+    places = found.files()
     totals: dict[str, list[int]] = {}
-    for entry in files:
-        total = totals.setdefault(_kind(entry, entry.layer < base_layers, is_dev), [0, 0])
-        total[0] += entry.size_bytes
-        total[1] += entry.type in {"file", "hard link"}
+    for place, kind in zip(places, kinds_of_standing(found, places, base_layers=base_layers), strict=True):
+        total = totals.setdefault(kind, [0, 0])
+        total[0] += found.sizes[place]
+        total[1] += found.types[place] in "fh"
     return largest_first(KindBytes(kind, *total) for kind, total in totals.items() if any(total))
 
 
-def kinds_of_standing(found: Standing, places: Sequence[int]) -> list[str]:
-    """Return the kind of each file of a final filesystem; a base image's files too are named for what they are."""
-    files = [found.record(place) for place in places]
-    is_dev = _dev_test(files)
-    return [_kind(entry, False, is_dev) for entry in files]
+def kind_of_files(saved: SavedImage) -> list[str]:
+    """Return the kind of each of the image's final files, in their order; a base's files are named for what they are.
+
+    Args:
+        saved: The image, read with the lock files of npm kept.
+    """
+    found = standing(saved)
+    return kinds_of_standing(found, found.files())
 
 
-def _kind(entry: FileEntry, in_base: bool, is_dev: Callable[[str], bool]) -> str:
-    for rule in rules():
-        if rule.pattern is not None and not rule.pattern.match(entry.path):
-            continue
-        if rule.in_base is not None and rule.in_base != in_base:
-            continue
-        if rule.dev_package is not None and rule.dev_package != is_dev(entry.path):
-            continue
-        if rule.program is not None and rule.program != (entry.head == b"\x7fELF"):
-            continue
-        return rule.kind
-    return "other"
+def kinds_of_standing(found: Standing, places: Sequence[int], *, base_layers: int | None = None) -> list[str]:
+    """Return the kind of each file that stands at one of these places, in their order.
+
+    Args:
+        found: What stands of an image that was read with the lock files of npm kept.
+        places: Where the files stand in it.
+        base_layers: As in `kinds_of`.
+    """
+    dev_folders = _dev_folders(found)
+    base = base_layers or 0
+    text, program = (_index(False, one, dev_folders).rank for one in (False, True))
+    base_text, base_program = (
+        (_index(True, one, dev_folders).rank for one in (False, True)) if base else (text, program)
+    )
+    programs = found.with_head(ELF)
+    paths, layers = found.paths, found.layers
+    rank_of = {(False, False): text, (False, True): program, (True, False): base_text, (True, True): base_program}
+    ranks = [rank_of[layers[place] < base, place in programs](paths[place]) for place in places]
+    links = [(at, found.link_target(place)) for at, place in enumerate(places) if found.types[place] == "h"]
+    if links:
+        first_of_links(ranks, {paths[place]: at for at, place in enumerate(places)}, links)
+    names = [rule.kind for rule in rules()]
+    return [names[rank] for rank in ranks]
 
 
-def _rule(raw: Mapping[str, Any]) -> Rule:
-    conditions = {name: value for name, value in raw.items() if name != "paths"}
-    paths = raw.get("paths")
-    pattern = re.compile("|".join(fnmatch.translate(path) for path in paths)) if paths else None
-    return Rule(pattern=pattern, **conditions)
+def _index(in_base: bool, program: bool, dev_folders: frozenset[str]) -> KindIndex:
+    """Return the rules that can hold for files of the base or not, for programs or not."""
+    asked = [
+        (rank, rule)
+        for rank, rule in enumerate(rules())
+        if rule.in_base in {None, in_base} and rule.program in {None, program}
+    ]
+    otherwise = next(rank for rank, rule in asked if not rule.paths)
+    indexed = (IndexedRule(rank, rule.paths, rule.dev_package) for rank, rule in asked if rank < otherwise)
+    return KindIndex(indexed, otherwise, dev_folders)
 
 
-def _dev_test(files: Iterable[FileEntry]) -> Callable[[str], bool]:
-    """Return a test for files of dev packages, by npm's record of what it installed, else by the lock file."""
-    kept = {entry.path: entry.content for entry in files if entry.content is not None}
+def _rule(raw: Mapping[str, Any], program_folders: Sequence[str]) -> Rule:
+    conditions = {name: value for name, value in raw.items() if name not in {"paths", "programs"}}
+    paths = (*raw.get("paths", ()), *program_paths(raw.get("programs", ()), program_folders))
+    return Rule(paths=paths, **conditions)
+
+
+def _dev_folders(found: Standing) -> frozenset[str]:
+    """Return the folders of dev packages, by npm's record of what it installed, else by the lock file."""
+    kept = {path: content for path, content in found.contents() if path.endswith((_INSTALLED, "/package-lock.json"))}
     installed = {path.removesuffix(_INSTALLED) for path in kept if path.endswith(_INSTALLED)}
     folders: set[str] = set()
     for path, content in kept.items():
         folder = path.removesuffix(_INSTALLED) if path.endswith(_INSTALLED) else path.rpartition("/")[0]
         if path.endswith(_INSTALLED) or folder not in installed:
             folders |= {f"{folder}/{package}" for package in _dev_packages(content)}
-
-    def is_dev(path: str) -> bool:
-        parent = path
-        while folders and parent:
-            parent = parent.rpartition("/")[0]
-            if parent in folders:
-                return True
-        return False
-
-    return is_dev
+    return frozenset(folders)
 
 
 def _dev_packages(content: bytes | None) -> list[str]:
@@ -111,7 +129,7 @@ def _dev_packages(content: bytes | None) -> list[str]:
     try:
         packages = json.loads(content or b"{}").get("packages", {})
         return [name for name, package in packages.items() if package.get("dev")]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return []
 
 

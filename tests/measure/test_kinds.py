@@ -6,14 +6,16 @@ import json
 import random
 import re
 import uuid
+from fnmatch import fnmatchcase
 
 import pytest
 
 from dmhelpers.errors import ImageNotFound, InputError
 from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
-from dmhelpers.measure.kind_rules import kinds_of, rules
+from dmhelpers.measure.kind_rules import kind_of_files, kinds_of, rules
 from dmhelpers.measure.kinds import Reduction, bytes_by_kind, reduction, subtract
 from dmhelpers.measure.records import KindBytes
+from dmhelpers.measure.saved import final_files
 
 ELF = b"\x7fELF"
 
@@ -45,8 +47,8 @@ def kind_of(path, *, head=b"", base=False):
         ("/root/.npm/_cacache/content-v2/sha512/aa", "package-manager caches"),
         ("/root/.cache/go-build/00/0a-d", "package-manager caches"),
         ("/go/pkg/mod/github.com/x/y@v1.0.0/y.go", "package-manager caches"),
-        ("/usr/local/go/src/fmt/print.go", "toolchain"),
-        ("/usr/local/lib/node_modules/npm/index.js", "toolchain"),
+        ("/usr/local/go/src/fmt/print.go", "compiler and toolchain"),
+        ("/usr/local/lib/node_modules/npm/index.js", "compiler and toolchain"),
         ("/app/node_modules/@types/express/index.d.ts", "type definitions"),
         ("/app/node_modules/express/index.js", "production dependencies"),
         ("/app/node_modules/express/lib/types.d.ts", "production dependencies"),
@@ -65,6 +67,138 @@ def kind_of(path, *, head=b"", base=False):
 def test_each_path_of_the_exercise_has_its_kind(path, kind):
     """The rules name the places that the exercise's images are made of."""
     assert kind_of(path) == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "paths"),
+    [
+        (
+            "compiler and toolchain",
+            "/usr/bin/gcc /usr/bin/gcc-12 /usr/bin/x86_64-linux-gnu-g++-12 /usr/libexec/gcc/x86_64/12/cc1 "
+            "/usr/bin/ld /usr/bin/as /usr/bin/make /usr/local/bin/cmake /usr/bin/clang-14 /usr/include/stdio.h "
+            "/usr/lib/libc.a /usr/lib/x86_64-linux-gnu/crt1.o /usr/lib/jvm/java-21/bin/javac /usr/bin/mvn "
+            "/opt/gradle/lib/a.jar /usr/local/cargo/bin/cargo /usr/local/rustup/toolchains/stable/bin/rustc "
+            "/usr/local/go/bin/go /usr/local/bin/npm /opt/yarn-v1.22.22/bin/yarn.js "
+            "/usr/local/lib/node_modules/corepack/dist/corepack.js /usr/local/bin/pip3.12 "
+            "/usr/local/lib/python3.12/site-packages/pip/_internal/cli/main.py "
+            "/app/.venv/lib/python3.12/site-packages/setuptools/__init__.py",
+        ),
+        (
+            "package-manager caches",
+            "/root/.cache/pip/http/a /home/app/.cache/pip/a /usr/local/cargo/registry/src/a/lib.rs "
+            "/root/.m2/repository/org/a/a.jar /root/.gradle/caches/modules-2/a.jar /var/lib/apt/lists/a_Packages "
+            "/var/cache/apt/archives/a.deb /var/cache/apk/APKINDEX.tar.gz /etc/apk/cache/a.apk /var/cache/dnf/a.solv "
+            "/usr/local/share/.cache/yarn/v6/a /root/.local/share/pnpm/store/v3/a /root/go/pkg/mod/x/y.go "
+            "/tmp/go-build123/b001/a.o /root/.npm/_logs/a.log",
+        ),
+        ("shells", "/bin/sh /bin/busybox /usr/bin/bash /bin/dash /bin/ash /usr/bin/zsh /busybox/sh"),
+        (
+            "certificates",
+            "/etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/002c0b4f.0 /etc/ssl/cert.pem "
+            "/usr/share/ca-certificates/mozilla/A.crt /etc/pki/tls/certs/a /opt/java/openjdk/lib/security/cacerts",
+        ),
+        (
+            "documentation",
+            "/usr/share/doc/curl/copyright /usr/share/man/man1/ls.1.gz /usr/share/info/a.info.gz "
+            "/usr/share/licenses/a/COPYING /usr/local/CHANGELOG.md /app/README.md /app/LICENSE",
+        ),
+        (
+            "production dependencies",
+            "/usr/local/lib/python3.12/site-packages/flask/app.py /usr/lib/python3/dist-packages/yaml/a.so "
+            "/app/lib/guava.jar /app/BOOT-INF/lib/spring.jar /app/node_modules/express/README.md "
+            "/app/node_modules/express/LICENSE /app/.venv/lib/python3.12/site-packages/certifi/cacert.pem",
+        ),
+        (
+            "bytecode caches",
+            "/usr/local/lib/python3.12/site-packages/flask/__pycache__/app.cpython-312.pyc /app/__pycache__/a.pyc",
+        ),
+        (
+            "language runtime",
+            "/usr/local/bin/node /usr/local/bin/python3.12 /usr/local/lib/python3.12/json/decoder.py "
+            "/usr/lib/jvm/java-21/lib/modules /opt/java/openjdk/bin/java /usr/lib/x86_64-linux-gnu/perl/5.36/a.so",
+        ),
+        ("build intermediates", "/app/target/release/deps/a.rlib /app/target/debug/app /app/target/classes/A.class"),
+        ("compiled output", "/app/target/release/app /app/target/app.jar /app/app.war /app/A.class"),
+        ("application", "/app/main.py /app/src/main.py /app/server.js /docker-entrypoint.sh /app/config.ru.rb"),
+        ("sources", "/app/.git/objects/aa/bb /app/Cargo.toml /app/pom.xml /app/src/A.java /app/src/main.rs /app/a.c"),
+        ("system packages", "/lib/apk/db/installed /var/lib/dpkg/status /usr/bin/curl /usr/share/locale/de/a.mo"),
+    ],
+)
+def test_the_places_of_other_languages_have_their_kinds(kind, paths):
+    """Compilers, caches, shells, certificates, documentation and packages are known where each system keeps them."""
+    assert {path: kind_of(path) for path in paths.split()} == dict.fromkeys(paths.split(), kind)
+
+
+def test_a_base_is_named_for_what_it_is_made_of_where_it_is_not_told_apart():
+    """Without base layers a base's shell, npm and runtime have kinds of their own; with them they are the base."""
+    saved = image(
+        {"/bin/busybox": (1, ELF), "/usr/local/bin/node": (2, ELF), "/usr/local/bin/npm": 3}, {"/app/a.ts": 4}
+    )
+    assert kind_of_files(saved) == ["sources", "shells", "language runtime", "compiler and toolchain"]
+    assert kinds_of(saved, base_layers=None) == kinds_of(saved, base_layers=0) == kinds_of(saved)
+    assert kinds_of(saved, base_layers=1) == (KindBytes("base image", 6, 3), KindBytes("sources", 4, 1))
+
+
+def test_all_names_of_one_file_have_one_kind():
+    """Of a file with several hard links the kind is that of the name that comes first among the rules."""
+    links = [FileEntry(f"/bin/{name}", 0, "hard link", link_target="/bin/[") for name in ("cat", "sh")]
+    saved = SavedImage((SavedLayer("", (FileEntry("/bin/[", 900, "file", head=ELF), *links)),), {})
+    assert kind_of_files(saved) == ["shells"] * 3
+    assert kinds_of(saved) == (KindBytes("shells", 900, 3),)
+
+
+def slow_kind(path, head, dev_folders):
+    """Return a file's kind by trying each rule in turn, each of its paths as one pattern."""
+
+    def matches(pattern):
+        if pattern.endswith("/*"):
+            return fnmatchcase(path, pattern)
+        above, slash, name = pattern.rpartition("/")
+        folder, _, own = path.rpartition("/")
+        return fnmatchcase(own, name) and (not slash or fnmatchcase(folder, above))
+
+    is_dev = any(path.startswith(f"{folder}/") for folder in dev_folders)
+    for rule in rules():
+        if rule.in_base or (rule.program is not None and rule.program != (head == ELF)):
+            continue
+        if rule.dev_package is not None and rule.dev_package != is_dev:
+            continue
+        if not rule.paths or any(matches(pattern) for pattern in rule.paths):
+            return rule.kind
+    return None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_quick_answer_is_the_plain_one(seed):
+    """Whatever the path, the index finds the rule that trying one rule after another would find."""
+    chance = random.Random(seed)  # noqa: S311
+    patterns = [path for rule in rules() for path in rule.paths]
+    parts = sorted({part for pattern in patterns for part in pattern.split("/") if part} | {"app", "lib", "x"})
+    fill = ("", "a", ".js", "12", "3.11")
+    paths = set()
+    for _ in range(1500):
+        pieces = chance.choice(patterns).strip("/").split("/")
+        pieces = [
+            *chance.choices(parts, k=chance.randint(0, 2)),
+            *pieces,
+            *chance.choices(parts, k=chance.randint(0, 2)),
+        ]
+        named = [re.sub(r"\*", lambda _: chance.choice(fill), piece) for piece in pieces]
+        paths.add("/" + "/".join(piece or "a" for piece in named))
+    heads = {path: chance.choice([ELF, b""]) for path in paths}
+    installed = {"packages": {"node_modules/typescript": {"dev": True}, "node_modules/a": {"dev": True}}}
+    saved = image(
+        {path: (1, head) for path, head in heads.items()}, {"/app/node_modules/.package-lock.json": installed}
+    )
+    dev_folders = [f"/app/{name}" for name in installed["packages"]]
+    found = dict(zip((entry.path for entry in final_files(saved)), kind_of_files(saved), strict=True))
+    assert found.pop("/app/node_modules/.package-lock.json") == "production dependencies"
+    assert found == {path: slow_kind(path, head, dev_folders) for path, head in heads.items()}
+
+
+def test_a_path_of_a_thousand_folders_is_no_trouble():
+    """A path is as deep as it likes."""
+    assert kind_of("/d" * 5000 + "/a.ts") == "sources"
 
 
 def test_a_compiled_program_is_output_wherever_it_was_copied_to():
@@ -152,7 +286,7 @@ def test_every_byte_has_one_kind():
 def random_kinds(seed):
     """Return bytes by kind as an image might have them."""
     chance = random.Random(seed)  # noqa: S311
-    names = chance.sample([rule.kind for rule in rules() if rule.kind != "compiled output"], chance.randint(0, 7))
+    names = chance.sample(sorted({rule.kind for rule in rules()}), chance.randint(0, 7))
     return [KindBytes(name, chance.choice([0, 5, chance.randint(0, 10**9)]), 1) for name in names]
 
 
