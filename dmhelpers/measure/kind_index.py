@@ -39,7 +39,7 @@ class _Folder:
     first: int
 
 
-class _Names:
+class NameIndex:
     """Patterns of names, each with its rule's rank; what a name comes under is kept."""
 
     def __init__(self) -> None:
@@ -86,8 +86,8 @@ class KindIndex:
         self._asks_dev: dict[int, bool] = {}
         self._folder_rules: dict[str, list[tuple[int, Where]]] = {}
         self._folder_globs: dict[str, list[tuple[int, Where]]] = {}
-        self._names = _Names()
-        self._names_in: dict[str, _Names] = {}
+        self._names = NameIndex()
+        self._names_in: dict[str, NameIndex] = {}
         self._known: dict[str, _Folder] = {}
         for rule in rules:
             if rule.dev_package is not None:
@@ -125,7 +125,7 @@ class KindIndex:
         elif _WILD.search(folder):
             self._names.add(name, rank, _matcher(folder))
         else:
-            self._names_in.setdefault(folder, _Names()).add(name, rank, None)
+            self._names_in.setdefault(folder, NameIndex()).add(name, rank, None)
 
     def _look_up_folder(self, folder: str) -> int:
         unknown = [folder]
