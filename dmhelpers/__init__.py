@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dmhelpers.show.contents import contents, left_behind
     from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes
     from dmhelpers.show.stage_graph import stage_graph
+    from dmhelpers.show.surface import attack_surface, packages
     from dmhelpers.show.tables import compare, history, images, readable, stages
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Build": "dmhelpers.show.builds",
     "DmHelpersError": "dmhelpers.errors",
+    "attack_surface": "dmhelpers.show.surface",
     "build": "dmhelpers.show.builds",
     "check": "dmhelpers.course.checks",
     "claim": "dmhelpers.course.claims",
@@ -44,6 +46,7 @@ _HOMES = {
     "history": "dmhelpers.show.tables",
     "images": "dmhelpers.show.tables",
     "left_behind": "dmhelpers.show.contents",
+    "packages": "dmhelpers.show.surface",
     "plot_layers": "dmhelpers.show.figures",
     "plot_reduction": "dmhelpers.show.figures",
     "plot_sizes": "dmhelpers.show.figures",
@@ -73,6 +76,8 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "readable",
     "contents",
     "left_behind",
+    "packages",
+    "attack_surface",
     "plot_sizes",
     "plot_layers",
     "plot_reduction",

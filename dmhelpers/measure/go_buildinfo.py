@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-MAGIC = b"\xff Go buildinf:"
+from dmhelpers.measure.wanted import GO_MAGIC
+
 _HEADER_BYTES = 32
 _FLAGS = 15
 _INLINE = 2
@@ -28,13 +29,13 @@ def read_modules(content: bytes) -> tuple[tuple[str, str], ...]:
         was built from a folder), then what it depends on; one that was replaced has the name and version of what
         stands in its place (of a folder only the version). Empty for what is no Go program, or one of before Go 1.18.
     """
-    start = content.find(MAGIC)
+    start = content.find(GO_MAGIC)
     while start >= 0:
         found = _strings(content, start)
         if found is not None:
             version, modules = found
             return (("stdlib", version.removeprefix("go")), *_modules(modules))
-        start = content.find(MAGIC, start + 1)
+        start = content.find(GO_MAGIC, start + 1)
     return ()
 
 

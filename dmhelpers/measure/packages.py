@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dmhelpers.measure.archive import FileEntry, SavedImage
+from dmhelpers.measure.entries import FileEntry, SavedImage
 from dmhelpers.measure.go_buildinfo import read_modules
 from dmhelpers.measure.saved import final_files
+from dmhelpers.measure.wanted import ELF, GO_BUILD_INFO
 
 Manager = Literal["npm", "dpkg", "apk", "python", "go"]
 
@@ -22,7 +23,6 @@ _HIDDEN_LOCK = "/node_modules/.package-lock.json"
 _DPKG_STATUS = "/var/lib/dpkg/status"
 _DPKG_FOLDER = "/var/lib/dpkg/status.d/"
 _APK = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
-_ELF = b"\x7fELF"
 
 PACKAGE_FILES = (
     f"*{_HIDDEN_LOCK}",
@@ -32,8 +32,9 @@ PACKAGE_FILES = (
     *_APK,
     "*.dist-info/METADATA",
     "*.egg-info/PKG-INFO",
+    GO_BUILD_INFO,
 )
-"""Patterns of the files whose content `packages_of` needs; of programs it reads what is kept of them."""
+"""Patterns of the files whose content `packages_of` needs, and the notes in programs that Go made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _reader(path: str, entry: FileEntry) -> Callable[[bytes, str], Iterable[Pack
         return read_apk
     if path.endswith((".dist-info/METADATA", ".egg-info/PKG-INFO")):
         return read_python
-    return read_go if entry.head == _ELF and entry.type in {"file", "hard link"} else None
+    return read_go if entry.head == ELF and entry.type in {"file", "hard link"} else None
 
 
 def _paragraphs(content: bytes) -> Iterator[dict[str, str]]:

@@ -15,7 +15,7 @@ from fnmatch import translate
 from importlib import resources
 from typing import Any, Literal
 
-from dmhelpers.measure.archive import FileEntry, SavedImage
+from dmhelpers.measure.entries import FileEntry, SavedImage
 from dmhelpers.measure.kind_index import NameIndex
 from dmhelpers.measure.saved import final_entries
 from dmhelpers.units import docker_size

@@ -38,7 +38,7 @@ def read_run(
     """
     unpack, modes = _PLAIN.unpack_from, dict[bytes, int]()
     add_path, add_size, add_type = entries.paths.append, entries.sizes.append, entries.types.append
-    add_mode, names, rest = entries.modes.append, wanted.names, wanted.has_rest
+    add_mode, names, prefixes = entries.modes.append, wanted.names, wanted.prefixes
     while start + BLOCK_BYTES <= limit:
         name, mode, uid, gid, size, kind, magic, prefix = unpack(buffer, start)
         letter = _LETTERS.get(kind)
@@ -61,7 +61,7 @@ def read_run(
             start = end
             continue
         if stored and letter == "f":
-            if path[path.rfind("/") + 1 :] in names or rest:
+            if path[path.rfind("/") + 1 :] in names or path.startswith(prefixes):
                 break
             if rights & 0o111:
                 head = bytes(buffer[start + BLOCK_BYTES : start + BLOCK_BYTES + min(4, stored)])

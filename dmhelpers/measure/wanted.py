@@ -27,7 +27,8 @@ class Wanted:
         patterns: Globs of absolute paths, where `*` also matches `/`; or `GO_BUILD_INFO`.
 
     Attributes:
-        names: The last parts of paths that may be wanted; with `has_rest`, others may be, too.
+        names: The last parts of paths that may be wanted.
+        prefixes: What other paths that may be wanted begin with.
         go_notes: Whether the notes in programs that Go made are wanted.
     """
 
@@ -47,7 +48,7 @@ class Wanted:
         self._by_name = {name: _compiled(tuple(several)) for name, several in by_name.items()}
         self._rest = _compiled(tuple(rest)) if rest else None
         self.names = frozenset(by_name)
-        self.has_rest = bool(rest)
+        self.prefixes = tuple(_PLAIN.split(one, maxsplit=1)[0] for one in rest)
 
     def matches(self, path: str) -> bool:
         """Say whether a file's whole content is wanted."""

@@ -16,6 +16,8 @@ from dmhelpers.measure import saved as reading
 from dmhelpers.measure import tar_scan
 from dmhelpers.measure.contents import contents_of
 from dmhelpers.measure.entries import FileEntry
+from dmhelpers.measure.wanted import GO_BUILD_INFO, Wanted
+from dmhelpers.measure.windows import Window, filler
 from tests.measure.archives import archive, digest_of, final, layer_tar, layout_files, pack, read
 
 LAYERS = (layer_tar(("app", None), ("app/a", b"12345")), layer_tar(("app/b", b"123"), ("app/.wh.a", b"")))
@@ -283,3 +285,49 @@ def test_what_an_archive_held_is_not_kept_for_the_engine(write, tmp_path, monkey
     monkeypatch.setenv("DMHELPERS_HOME", str(tmp_path / "home"))
     reading.read_file(write(PLAIN))
     assert not (tmp_path / "home").exists()
+
+
+class General:
+    """A layer's tar that is read entry by entry, by the reader that knows everything."""
+
+    def __init__(self, source):
+        self._source = source
+
+    def run(self, entries, wanted):
+        """Add nothing at once."""
+
+    def __getattr__(self, name):
+        return getattr(self._source, name)
+
+
+def mixed_layer():
+    """Write a layer in which plain entries and all others follow each other."""
+    choose = random.Random(3)  # noqa: S311  the same each time
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for number in range(3000):
+            form = choose.choice(["d/{}", "./d/{}", "d/.{}", "d/" + "n" * 99 + "{}", "é/{}"])
+            info = tarfile.TarInfo(form.format(number))
+            info.mode = choose.choice([0o644, 0o755, 0o4755, 0o1777])
+            info.uid, info.gid = choose.choice([(0, 0), (1000, 1001), (0, 3_000_000)])
+            info.type = choose.choice([tarfile.REGTYPE] * 6 + [tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.FIFOTYPE])
+            info.linkname = "target" if info.type == tarfile.SYMTYPE else ""
+            info.size = choose.choice([0, 3, 512, 700, 600_000]) if info.type == tarfile.REGTYPE else 0
+            data = choose.choice([b"\x7fELF", b"#!/bi"]) * (info.size // 4 + 1)
+            tar.addfile(info, io.BytesIO(data[: info.size]))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "keep", [(), ("*1", "d/*"), ("*/7", GO_BUILD_INFO)], ids=["nothing", "by pattern", "by name"]
+)
+def test_many_at_a_time_reads_as_one_by_one(keep):
+    """The quick reader of plain entries and the general one give the same entries, in the same order."""
+    data = mixed_layer()
+
+    def entries(wrap):
+        source = io.BytesIO(data)
+        return tar_scan.Scan(Wanted(keep)).layer(wrap(tar_scan.Streamed(Window(filler(source.readinto)))))
+
+    assert entries(lambda source: source) == entries(General)
+    assert len(entries(General)[0]) == 3000

@@ -8,9 +8,10 @@ import random
 
 import pytest
 
-from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer
-from dmhelpers.measure.go_buildinfo import MAGIC, read_modules
+from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
+from dmhelpers.measure.go_buildinfo import read_modules
 from dmhelpers.measure.packages import PACKAGE_FILES, Package, packages_of
+from dmhelpers.measure.wanted import GO_MAGIC as MAGIC
 
 ELF = b"\x7fELF"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dmhelpers.errors import InputError
-from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer
+from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
 from dmhelpers.measure.surface import Finding, surface_of, surface_rows, surface_rules
 from dmhelpers.show.surface import _surface_table, attack_surface
 
