@@ -60,10 +60,10 @@ def read_run(
         if path == "/":
             start = end
             continue
-        if stored and letter == "f":
+        if letter == "f":
             if path[path.rfind("/") + 1 :] in names or path.startswith(prefixes):
                 break
-            if rights & 0o111:
+            if stored and rights & 0o111:
                 head = bytes(buffer[start + BLOCK_BYTES : start + BLOCK_BYTES + min(4, stored)])
                 if not inside or (head == ELF and wanted.go_notes):
                     break
