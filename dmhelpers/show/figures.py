@@ -8,6 +8,8 @@ from dmhelpers.measure.images import base_origin_of, read_history
 from dmhelpers.measure.kinds import reduction
 from dmhelpers.show.plots import layers, sizes
 from dmhelpers.show.plots import reduction as waterfall
+from dmhelpers.show.plots import treemap as areas
+from dmhelpers.show.treemap_svg import read_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,3 +64,20 @@ def plot_reduction(before: str, after: str, *, base: str | None = None, ax: Axes
         ImageNotFound: The engine lacks one of them.
     """
     return waterfall.plot_reduction(reduction(before, after, base=base), ax=ax)
+
+
+def plot_treemap(contents: pd.DataFrame | str, *, ax: Axes | None = None) -> Axes:
+    """Draw what an image is made of as a treemap: an area for each kind of file, and within it for each folder.
+
+    Args:
+        contents: An image's name or ID, or what `dm.contents` returned for one.
+        ax: Axes to draw on; a new figure for None.
+
+    Returns:
+        The axes; areas are proportional to bytes, sizes are in Docker's decimal units.
+
+    Raises:
+        ImageNotFound: The engine has no such image.
+        InputError: The table is no table of contents.
+    """
+    return areas.plot_treemap(read_model(contents), ax=ax)

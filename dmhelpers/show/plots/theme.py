@@ -142,16 +142,19 @@ def set_size_axis(axis: Axis, *, largest_bytes: float) -> None:
     axis.grid(visible=True, color=GRID, linewidth=0.8)
 
 
-def set_heading(ax: Axes, title: str, handles: Sequence[Artist] | None = None) -> None:
+def set_heading(
+    ax: Axes, title: str, handles: Sequence[Artist] | None = None, *, most_columns: int = _LEGEND_COLUMNS
+) -> None:
     """Write the title at the left edge, and the legend between it and the axes.
 
     Args:
         ax: Where.
         title: The title; one line.
         handles: The legend's entries; by default what was drawn with a label.
+        most_columns: How many of them stand beside each other at most.
     """
     entries = list(ax.get_legend_handles_labels()[0] if handles is None else handles)
-    rows = -(-len(entries) // _LEGEND_COLUMNS)
+    rows = -(-len(entries) // most_columns)
     columns = -(-len(entries) // max(rows, 1))
     font = {"family": "DejaVu Sans", "size": TEXT_PT}
     ax.legend(
