@@ -7,6 +7,7 @@ import random
 import re
 import uuid
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
@@ -266,6 +267,14 @@ def test_every_rule_says_why():
     """A rule is data with a reason: a kind, and a sentence that ends in a full stop."""
     assert all(rule.kind and rule.why.endswith(".") for rule in rules())
     assert rules()[-1].kind == "other"
+
+
+def test_every_kind_is_defined_in_the_documentation():
+    """docs/contents.md has a row for each kind, in the order of the rules, and for no other."""
+    text = (Path(__file__).parents[2] / "docs" / "contents.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Kinds\n")[2].partition("\n## ")[0]
+    named = [row.split("|")[1].strip() for row in section.splitlines() if row.startswith("| ")]
+    assert named[1:] == list(dict.fromkeys(rule.kind for rule in rules()))
 
 
 def test_every_byte_has_one_kind():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dmhelpers.errors import InputError
@@ -169,6 +171,14 @@ def test_every_rule_says_why():
     """A rule is data with a reason that ends in a full stop, and a row of its own."""
     assert all(rule.why.endswith(".") for rule in surface_rules())
     assert len(set(surface_rows())) == len(surface_rows())
+
+
+def test_every_row_is_defined_in_the_documentation():
+    """docs/contents.md says what counts for each row of the table."""
+    text = (Path(__file__).parents[2] / "docs" / "contents.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Attack surface\n")[2].partition("\n## ")[0]
+    cells = "; ".join(row.split("|")[1] for row in section.splitlines() if row.startswith("| "))
+    assert [row for row in surface_rows() if row not in cells] == []
 
 
 def test_the_table_has_a_row_a_finding_and_a_column_an_image():
