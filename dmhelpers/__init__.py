@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from dmhelpers.errors import DmHelpersError
     from dmhelpers.show.builds import Build, build
     from dmhelpers.show.contents import contents, left_behind
-    from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes
+    from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes, plot_treemap
     from dmhelpers.show.stage_graph import stage_graph
     from dmhelpers.show.surface import attack_surface, packages
     from dmhelpers.show.tables import compare, history, images, readable, stages
+    from dmhelpers.show.treemap_svg import treemap
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ _HOMES = {
     "plot_layers": "dmhelpers.show.figures",
     "plot_reduction": "dmhelpers.show.figures",
     "plot_sizes": "dmhelpers.show.figures",
+    "plot_treemap": "dmhelpers.show.figures",
     "predict": "dmhelpers.course.predictions",
     "progress": "dmhelpers.course.progress",
     "readable": "dmhelpers.show.tables",
@@ -59,6 +61,7 @@ _HOMES = {
     "serve": "dmhelpers.engine.containers",
     "stage_graph": "dmhelpers.show.stage_graph",
     "stages": "dmhelpers.show.tables",
+    "treemap": "dmhelpers.show.treemap_svg",
 }
 
 __all__ = [  # noqa: RUF022  in the order of a lesson
@@ -81,6 +84,8 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "plot_sizes",
     "plot_layers",
     "plot_reduction",
+    "plot_treemap",
+    "treemap",
     "run",
     "serve",
     "predict",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dmhelpers.errors import InputError
 from dmhelpers.measure.contents import Contents, contents_of
-from dmhelpers.units import docker_size
+from dmhelpers.units import docker_size, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,12 +152,14 @@ def _text(values: Any) -> pd.Series[Any]:
 
 
 def _told(frame: pd.DataFrame, found: Contents) -> pd.DataFrame:
-    share = f" ({found.wasted_bytes / found.size_bytes * 100:.1f}%)" if found.wasted_bytes else ""
+    wasted = "nothing"
+    if found.wasted_bytes:
+        wasted = f"{docker_size(found.wasted_bytes)} ({percent(found.wasted_bytes / found.size_bytes)})"
     frame.attrs["image"] = found.image
     frame.attrs["wasted_bytes"] = [one.wasted_bytes for one in found.by_layer]
     frame.attrs["base_origin"] = found.base_origin
     frame.attrs["summary"] = (
         f"{found.image}: {len(found.paths):,} files in {len(found.by_layer)} layers, {docker_size(found.size_bytes)}"
-        f", of which {docker_size(found.wasted_bytes)}{share} overwritten, deleted or hidden"
+        f"; newer layers overwrite, delete or hide {wasted} of it"
     )
     return frame
