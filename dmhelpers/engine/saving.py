@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
 from dmhelpers.engine.client import api, endpoint, engine_answers
+from dmhelpers.engine.streams import CHUNK_BYTES, as_file
 from dmhelpers.errors import EngineRefused
 
 ReadInto = Callable[[memoryview], int]
 _SCHEME = "unix://"
 _TIME_LIMIT_S = 300
 _HEADER_LIMIT_BYTES = 65_536
-_CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
@@ -40,7 +40,8 @@ def save_stream(images: Sequence[str]) -> Iterator[ReadInto]:
         url = f"{client.base_url}/v{client.api_version}/images/get"
         answer = client.get(url, params={"names": list(images)}, stream=True, timeout=_TIME_LIMIT_S)
         client._raise_for_status(answer)  # type: ignore[attr-defined]  # noqa: SLF001  docker-py's own errors
-        yield _filler(answer.iter_content(_CHUNK_BYTES))
+        stream = as_file(answer.iter_content(CHUNK_BYTES))
+        yield lambda view: stream.readinto(view) or 0
 
 
 @contextmanager
@@ -81,24 +82,6 @@ def _after(begun: bytes, connection: socket.socket) -> ReadInto:
             first.append(data[len(view) :])
         count = min(len(data), len(view))
         view[:count] = data[:count]
-        return count
-
-    return readinto
-
-
-def _filler(chunks: Iterable[bytes]) -> ReadInto:
-    waiting = iter(chunks)
-    rest = memoryview(b"")
-
-    def readinto(view: memoryview) -> int:
-        nonlocal rest
-        while not rest:
-            chunk = next(waiting, None)
-            if chunk is None:
-                return 0
-            rest = memoryview(chunk)
-        count = min(len(view), len(rest))
-        view[:count], rest = rest[:count], rest[count:]
         return count
 
     return readinto

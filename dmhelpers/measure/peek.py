@@ -15,9 +15,9 @@ from typing import IO, cast
 
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.containers import unstarted
+from dmhelpers.engine.streams import as_file
 from dmhelpers.errors import EngineRefused
 from dmhelpers.measure.images import image_id_of
-from dmhelpers.measure.streams import as_file
 
 
 def files_under(image: str, folder: str) -> Mapping[str, int]:

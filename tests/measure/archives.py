@@ -7,10 +7,10 @@ import io
 import json
 import tarfile
 
+from dmhelpers.engine.streams import as_file
 from dmhelpers.errors import ArchiveError
 from dmhelpers.measure.archive import damage_is, read_archive
 from dmhelpers.measure.filesystem import final_files
-from dmhelpers.measure.streams import as_file
 from dmhelpers.measure.windows import filler
 
 

@@ -11,10 +11,10 @@ from dmhelpers.engine import bases
 from dmhelpers.engine.client import api
 from dmhelpers.engine.containers import unstarted
 from dmhelpers.engine.info import engine_info
+from dmhelpers.engine.streams import as_file
 from dmhelpers.measure import saved
 from dmhelpers.measure.contents import contents_of
 from dmhelpers.measure.images import image_id_of, read_history
-from dmhelpers.measure.streams import as_file
 from dmhelpers.show.builds import build
 from tests.measure.makes import MAKES
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import uuid
 
 import pytest
@@ -61,7 +63,9 @@ def test_a_layer_is_kept_once_for_all_images():
     assert layer_cache.load(other, KEEP) == SavedImage((FIRST,), {})
 
 
-@pytest.mark.parametrize("damage", [b"", b"not gzip", b"\x1f\x8b"], ids=["empty", "text", "cut"])
+@pytest.mark.parametrize(
+    "damage", [b"", b"neither check nor content", b"\x28\xb5\x2f\xfd" * 9], ids=["empty", "text", "cut"]
+)
 def test_damage_counts_as_absence(damage):
     """A file that cannot be read is as good as none, and storing again mends it."""
     layer_cache.store(IMAGE, KEEP, SAVED)
@@ -108,16 +112,48 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     assert layer_cache.load(IMAGE, KEEP) is None
 
 
+WORKER = """
+import shutil, sys
+from dmhelpers.engine.places import cache_folder
+from dmhelpers.measure import layer_cache
+from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
+
+layer_cache.LIMIT_BYTES = 4_000
+for round in range(60):
+    for number in range(6):
+        files = [FileEntry(f"/{number}/{one}", one, "file") for one in range(200)]
+        saved = SavedImage((SavedLayer(f"sha256:{number}", files),), {"number": number})
+        found = layer_cache.load(f"sha256:image{number}", ())
+        assert found is None or found == saved, (round, number)
+        layer_cache.store(f"sha256:image{number}", (), saved)
+    if round % 20 == int(sys.argv[1]):
+        shutil.rmtree(cache_folder() / "layers", ignore_errors=True)
+"""
+
+
+def test_several_processes_may_share_the_folder():
+    """Processes that write, read, bound and delete the folder at once see whole files or none, and no error."""
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WORKER, str(number)], stderr=subprocess.PIPE, text=True)
+        for number in range(3)
+    ]
+    for worker in workers:
+        _, errors = worker.communicate(timeout=120)
+        assert (worker.returncode, errors) == (0, "")
+    left = [path.name for path in files()] if (cache_folder() / "layers").is_dir() else []
+    assert not [name for name in left if name.startswith("part-")]
+
+
 @pytest.mark.engine
 def test_a_second_look_saves_nothing(shell_project, monkeypatch, unchanged_engine):
     """An image that was read once is read from what was kept, in another process too, and it is the same."""
-    from dmhelpers.engine.client import api
     from dmhelpers.measure import saved
     from dmhelpers.show.builds import build
 
     name = f"dmhelpers-test-{uuid.uuid4().hex[:8]}:kept"
     made = build(shell_project("RUN echo a > /a && rm /bin/ls\n"), tag=name)
     first = saved.read_image(made.image_id)
-    saved._read.cache_clear()
-    monkeypatch.setattr(type(api()), "get_image", lambda *_, **__: pytest.fail("the engine was asked to save it"))
+    saved.forget()
+    for way in ("_from_storage", "_from_stream"):
+        monkeypatch.setattr(saved, way, lambda *_: pytest.fail("the image was read again"))
     assert saved.read_image(made.image_id) == first
