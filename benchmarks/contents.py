@@ -18,7 +18,7 @@ from dmhelpers.engine.client import docker_argv
 from dmhelpers.engine.places import cache_folder
 from dmhelpers.engine.saving import save_stream
 from dmhelpers.errors import InputError
-from dmhelpers.measure import saved
+from dmhelpers.measure import layer_cache, saved
 from dmhelpers.measure.images import image_id_of
 
 SMALL = {"files": 100_000, "file_bytes": 200}
@@ -110,6 +110,7 @@ def _built(project: object) -> Iterator[str]:
 
 def _forget() -> None:
     saved.forget()
+    layer_cache.settle()
     shutil.rmtree(cache_folder() / "layers", ignore_errors=True)
 
 

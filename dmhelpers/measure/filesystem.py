@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from dmhelpers.measure.entries import Entries, FileEntry, SavedImage, SavedLayer
 
+_LAYER_BITS = 32
+_NUMBERS = (1 << _LAYER_BITS) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -86,32 +89,42 @@ def final_entries(saved: SavedImage) -> Iterator[FileEntry]:
 
 def standing(saved: SavedImage) -> Standing:
     """Work out what stands of an image's layers."""
-    owner_of: dict[str, tuple[int, int]] = {}
+    codes: dict[str, int] = {}
     cover = _Cover()
     for layer in range(len(saved.layers) - 1, -1, -1):
-        entries = saved.layers[layer].entries
-        # Of a path that one layer has twice, the later entry counts.
-        for path, number in zip(entries.paths, range(len(entries)), strict=True):
-            known = owner_of.get(path)
-            if (known is None and not (cover.there and cover.hides(path))) or (known and known[0] == layer):
-                owner_of[path] = (layer, number)
+        _add_layer(codes, saved.layers[layer].entries, layer, cover)
         if layer:
             cover.add(saved.layers[layer])
-    paths = sorted(owner_of)
-    where = [owner_of[path] for path in paths]
+    paths = sorted(codes)
+    where = [codes[path] for path in paths]
+    layers, numbers = [code >> _LAYER_BITS for code in where], [code & _NUMBERS for code in where]
     of = [layer.entries for layer in saved.layers]
     found = Standing(
         saved=saved,
         paths=paths,
-        layers=[layer for layer, _ in where],
-        numbers=[number for _, number in where],
-        sizes=[of[layer].sizes[number] for layer, number in where],
-        types=[of[layer].types[number] for layer, number in where],
+        layers=layers,
+        numbers=numbers,
+        sizes=[of[layer].sizes[number] for layer, number in zip(layers, numbers, strict=True)],
+        types=[of[layer].types[number] for layer, number in zip(layers, numbers, strict=True)],
         owners={},
     )
     if "h" in found.types:
         _count_links_once(found)
     return found
+
+
+def _add_layer(codes: dict[str, int], entries: Entries, layer: int, cover: _Cover) -> None:
+    """Add what stands of a layer below those that were added: each path with its layer and number in one number."""
+    first = layer << _LAYER_BITS
+    own = dict(
+        zip(entries.paths, range(first, first + len(entries)), strict=True)
+    )  # of a path twice, the later counts
+    if not codes and not cover.there:
+        codes |= own
+        return
+    for path, code in own.items():
+        if path not in codes and not cover.hides(path):
+            codes[path] = code
 
 
 def _count_links_once(found: Standing) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 _WILD = re.compile(r"[*?\[]")
 _SUFFIX = re.compile(r"\*(\.[^.*?\[\]]+)")
 _NONE: tuple[Any, ...] = ()
+_Name = tuple[int, str]
 
 Where = Callable[[str], object] | None
 """Whether a folder is one that a rule speaks of; None for every folder."""
@@ -46,6 +47,7 @@ class NameIndex:
         self._exact: dict[str, list[tuple[int, Where]]] = {}
         self._suffixes: dict[str, list[tuple[int, Where]]] = {}
         self._globs: dict[str, list[tuple[re.Pattern[str], tuple[int, Where]]]] = {}
+        self._by_suffix: dict[str, tuple[tuple[int, Where], ...]] = {}
         self._known: dict[str, tuple[tuple[int, Where], ...]] = {}
 
     def add(self, name: str, rank: int, where: Where) -> None:
@@ -61,6 +63,12 @@ class NameIndex:
 
     def look_up(self, name: str) -> tuple[tuple[int, Where], ...]:
         """Return the rules that may hold for a name, the first one first."""
+        if name[:1] not in self._globs and name not in self._exact and "" not in self._globs:
+            suffix = name[name.rfind(".") :]  # most names are told by this alone, and it is soon known
+            known = self._by_suffix.get(suffix)
+            if known is None:
+                known = self._by_suffix[suffix] = tuple(sorted(self._suffixes.get(suffix, _NONE), key=_rank_of))
+            return known
         known = self._known.get(name)
         if known is None:
             found = [*self._exact.get(name, _NONE), *self._suffixes.get(name[name.rfind(".") :], _NONE)]
@@ -159,15 +167,15 @@ def program_paths(names: Iterable[str], folders: Iterable[str]) -> Iterator[str]
     return (f"{folder}/{name}" for name in names for folder in places)
 
 
-def first_of_links(ranks: list[int], places: Mapping[str, int], links: Iterable[tuple[int, str]]) -> None:
+def first_of_links(ranks: list[int], places: Mapping[_Name, int], links: Iterable[tuple[int, _Name]]) -> None:
     """Give all names of one file the smallest of their ranks, in place.
 
     Args:
         ranks: The rank of each file.
-        places: Where each path stands in that list.
-        links: Each hard link's place, and the path that it is a link to.
+        places: Where each file stands in that list, by its layer and path.
+        links: Each hard link's place, and the layer and path that it is a link to.
     """
-    groups: dict[str, list[int]] = {}
+    groups: dict[_Name, list[int]] = {}
     for place, target in links:
         groups.setdefault(target, []).append(place)
     for target, members in groups.items():

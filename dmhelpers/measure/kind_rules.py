@@ -87,9 +87,13 @@ def kinds_of_standing(found: Standing, places: Sequence[int], *, base_layers: in
     paths, layers = found.paths, found.layers
     rank_of = {(False, False): text, (False, True): program, (True, False): base_text, (True, True): base_program}
     ranks = [rank_of[layers[place] < base, place in programs](paths[place]) for place in places]
-    links = [(at, found.link_target(place)) for at, place in enumerate(places) if found.types[place] == "h"]
+    links = [
+        (at, (layers[place], found.link_target(place)))
+        for at, place in enumerate(places)
+        if found.types[place] == "h"
+    ]
     if links:
-        first_of_links(ranks, {paths[place]: at for at, place in enumerate(places)}, links)
+        first_of_links(ranks, {(layers[place], paths[place]): at for at, place in enumerate(places)}, links)
     names = [rule.kind for rule in rules()]
     return [names[rank] for rank in ranks]
 

@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ LIMIT_BYTES = 64_000_000
 """What the folder holds at most; a layer of 100,000 small files takes about 1 MB."""
 
 _FORM = 3
+_AFTER_S = 0.1
+_writing: list[threading.Thread] = []
+_wanted = threading.Event()
 _CHECK_BYTES = 16
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, IndexError, ImportError)
 
@@ -58,16 +62,35 @@ def load_layer(diff_id: str, keep: Sequence[str]) -> SavedLayer | None:
 
 
 def store(image_id: str, keep: Sequence[str], saved: SavedImage) -> None:
-    """Keep what was read of an image; without room or rights to write, nothing is kept and nothing is said."""
-    for layer in saved.layers:
-        if _packed(_path("layer", layer.diff_id, *keep)) is None:
-            _write(_path("layer", layer.diff_id, *keep), _document(layer))
-    layers = [layer.diff_id for layer in saved.layers]
-    store_document({"layers": layers, "config": saved.config}, "image", image_id)
+    """Keep what was read of an image; without room or rights to write, nothing is kept and nothing is said.
+
+    It is written beside what comes next: whoever looks for it here waits until it is.
+    """
+    path = _path("image", image_id)
+    layers = {_path("layer", layer.diff_id, *keep): layer for layer in saved.layers}
+
+    def write() -> None:
+        for place, layer in layers.items():
+            if _packed(place) is None:
+                _write(place, _document(layer))
+        _write(path, {"layers": [layer.diff_id for layer in saved.layers], "config": saved.config})
+        _bound(path.parent, LIMIT_BYTES)
+
+    _beside(write)
+
+
+def settle() -> None:
+    """Wait until what is to be kept is written."""
+    _wanted.set()
+    while _writing:
+        with suppress(IndexError):
+            _writing.pop(0).join()
+    _wanted.clear()
 
 
 def load_document(kind: str, *key: str) -> dict[str, Any] | None:
     """Return a document that was kept under this key, None where there is none that is whole."""
+    settle()
     path = _path(kind, *key)
     packed = _packed(path)
     if packed is None:
@@ -82,8 +105,31 @@ def load_document(kind: str, *key: str) -> dict[str, Any] | None:
 
 def store_document(document: Mapping[str, Any], kind: str, *key: str) -> None:
     """Keep a document under a key; without room or rights to write, nothing is kept and nothing is said."""
-    _write(_path(kind, *key), document)
-    _bound(LIMIT_BYTES)
+    path = _path(kind, *key)
+
+    def write() -> None:
+        _write(path, document)
+        _bound(path.parent, LIMIT_BYTES)
+
+    _beside(write)
+
+
+def _beside(write: Callable[[], None]) -> None:
+    """Write in a thread of its own, one after the other; at its end Python waits for it.
+
+    It begins a moment later, or when somebody looks for it, so that whoever asked gets an answer first.
+    """
+    before = list(_writing)
+
+    def in_turn() -> None:
+        _wanted.wait(_AFTER_S)
+        for one in before:
+            one.join()
+        write()
+
+    thread = threading.Thread(target=in_turn, name="dmhelpers-layer-cache")
+    thread.start()
+    _writing.append(thread)
 
 
 def _packed(path: Path) -> bytes | None:
@@ -163,11 +209,11 @@ def _path(kind: str, *key: str) -> Path:
     return _folder() / f"{kind}-{name}.json.zst"
 
 
-def _bound(limit_bytes: int) -> None:
+def _bound(folder: Path, limit_bytes: int) -> None:
     """Remove the files that were not used for longest until the rest fits."""
     files = []
     with suppress(OSError):
-        for one in os.scandir(_folder()):
+        for one in os.scandir(folder):
             with suppress(OSError):  # another process may have removed it
                 found = one.stat()
                 files.append((found.st_mtime_ns, found.st_size, one.path))

@@ -149,14 +149,18 @@ def read_go(content: bytes, path: str) -> Iterator[Package]:
 
 
 def _npm(kept: Mapping[str, FileEntry]) -> Iterator[Package]:
-    """Give npm's packages: by its record where there is one, else by the package.json of each."""
-    recorded = {path.removesuffix(".package-lock.json") for path in kept if path.endswith(_HIDDEN_LOCK)}
-    for path, entry in kept.items():
-        content = entry.content or b""
-        if path.endswith(_HIDDEN_LOCK):
-            yield from read_npm_lock(content, path)
-        elif _is_package_json(path) and not any(folder in recorded for folder in _node_modules_above(path)):
-            yield from read_npm_package(content, path)
+    """Give npm's packages: by its record where there is one that can be read, else by the package.json of each."""
+    records = {path: tuple(read_npm_lock(_content(kept, path), path)) for path in kept if path.endswith(_HIDDEN_LOCK)}
+    recorded = {path.removesuffix(".package-lock.json") for path, packages in records.items() if packages}
+    for packages in records.values():
+        yield from packages
+    for path in kept:
+        if _is_package_json(path) and not any(folder in recorded for folder in _node_modules_above(path)):
+            yield from read_npm_package(_content(kept, path), path)
+
+
+def _content(kept: Mapping[str, FileEntry], path: str) -> bytes:
+    return kept[path].content or b""
 
 
 def _is_package_json(path: str) -> bool:

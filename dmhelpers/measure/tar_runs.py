@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 
 from dmhelpers.measure.entries import Entries
-from dmhelpers.measure.tar_headers import BLOCK_BYTES, absolute
+from dmhelpers.measure.tar_headers import BLOCK_BYTES
 from dmhelpers.measure.wanted import ELF, Wanted
 
 # name, mode, uid, gid, size, type, "ustar", first byte of the name's prefix
@@ -17,7 +17,7 @@ _PLAIN = struct.Struct("100s 7sx 7sx 7sx 11sx 20x c 100x 5s 83x c 166x")
 _ROOT = b"0000000"
 _NUL = b"\0"
 _LETTERS = {b"0": "f", b"5": "d"}
-_WHITEOUT = b"/.wh."
+_ODD_FIRST = (b"", b"/", b".")
 
 
 def read_run(
@@ -38,7 +38,7 @@ def read_run(
     """
     unpack, modes = _PLAIN.unpack_from, dict[bytes, int]()
     add_path, add_size, add_type = entries.paths.append, entries.sizes.append, entries.types.append
-    add_mode, names, prefixes = entries.modes.append, wanted.names, wanted.prefixes
+    add_mode, suffixes, prefixes = entries.modes.append, wanted.suffixes, wanted.prefixes
     while start + BLOCK_BYTES <= limit:
         name, mode, uid, gid, size, kind, magic, prefix = unpack(buffer, start)
         letter = _LETTERS.get(kind)
@@ -53,15 +53,11 @@ def read_run(
         except ValueError:
             break
         end = start + BLOCK_BYTES + ((stored + 511 & -512) if inside else -stored % BLOCK_BYTES)
-        raw = name.rstrip(_NUL)
-        if end > limit or stored < 0 or _NUL in raw or b".." in raw or _WHITEOUT in b"/" + raw:
+        raw = name.rstrip(b"/\0")
+        if end > limit or stored < 0 or _NUL in raw or raw[:1] in _ODD_FIRST or b"/." in raw or b"//" in raw:
             break
-        path = absolute(raw.decode("utf-8", "surrogateescape"))
-        if path == "/":
-            start = end
-            continue
         if letter == "f":
-            if path[path.rfind("/") + 1 :] in names or path.startswith(prefixes):
+            if raw.endswith(suffixes) or (prefixes and raw.startswith(prefixes)):
                 break
             if stored and rights & 0o111:
                 head = bytes(buffer[start + BLOCK_BYTES : start + BLOCK_BYTES + min(4, stored)])
@@ -70,7 +66,7 @@ def read_run(
                 entries.heads[len(entries.paths)] = head
         if owner is not None:
             entries.owners[len(entries.paths)] = owner
-        add_path(path)
+        add_path("/" + raw.decode("utf-8", "surrogateescape"))
         add_size(stored)
         add_type(letter)
         add_mode(rights)

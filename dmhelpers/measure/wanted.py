@@ -27,8 +27,8 @@ class Wanted:
         patterns: Globs of absolute paths, where `*` also matches `/`; or `GO_BUILD_INFO`.
 
     Attributes:
-        names: The last parts of paths that may be wanted.
-        prefixes: What other paths that may be wanted begin with.
+        suffixes: What names in a tar end with, if they may be wanted.
+        prefixes: What others that may be wanted begin with, as a tar has them: without a slash before them.
         go_notes: Whether the notes in programs that Go made are wanted.
     """
 
@@ -47,8 +47,8 @@ class Wanted:
                 rest.append(one)
         self._by_name = {name: _compiled(tuple(several)) for name, several in by_name.items()}
         self._rest = _compiled(tuple(rest)) if rest else None
-        self.names = frozenset(by_name)
-        self.prefixes = tuple(_PLAIN.split(one, maxsplit=1)[0] for one in rest)
+        self.suffixes = tuple(name.encode() for name in by_name)
+        self.prefixes = tuple(_PLAIN.split(one, maxsplit=1)[0].lstrip("/").encode() for one in rest)
 
     def matches(self, path: str) -> bool:
         """Say whether a file's whole content is wanted."""

@@ -109,7 +109,7 @@ def draw(model: TreemapModel) -> str:
     Args:
         model: What to show.
     """
-    place = Box(MARGIN, HEAD, WIDTH_PX - 2 * MARGIN, MAP_HEIGHT_PX)
+    place = Box(MARGIN, HEAD, WIDTH_PX - 2 * MARGIN, MAP_HEIGHT_PX if model.size_bytes else 2 * LINE_PX)
     kinds = lay_out(model, place, _LETTERING)
     legend, foot = _legend([kind for kind in kinds if kind.label is None], place.bottom + 14)
     note = theme.STAND_IN_NOTE if model.base_origin == "assembled" else ""

@@ -146,6 +146,8 @@ def test_all_names_of_one_file_have_one_kind():
     saved = SavedImage((SavedLayer("", (FileEntry("/bin/[", 900, "file", head=ELF), *links)),), {})
     assert kind_of_files(saved) == ["shells"] * 3
     assert kinds_of(saved) == (KindBytes("shells", 900, 3),)
+    later = SavedLayer("", (FileEntry("/bin/[", 5, "file", layer=1),))
+    assert kind_of_files(SavedImage((*saved.layers, later), {})) == ["system packages", "shells", "shells"]
 
 
 def slow_kind(path, head, dev_folders):

@@ -36,7 +36,8 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def files():
-    """Return the files in the cache folder."""
+    """Return the files in the cache folder, once all is written."""
+    layer_cache.settle()
     return sorted((cache_folder() / "layers").iterdir())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import uuid
 
 import pytest
 
@@ -104,6 +105,16 @@ def test_npm_without_a_record():
         ("@npmcli/fs", "3.1.1", "/usr/local/lib/node_modules/npm/node_modules/@npmcli/fs"),
         ("npm", "10.8.2", "/usr/local/lib/node_modules/npm"),
     ]
+
+
+def test_npm_with_a_record_that_says_nothing():
+    """A record that cannot be read, or lists nothing, hides no package."""
+    for text in (b"{", b'{"packages": {}}'):
+        files = {
+            "/app/node_modules/.package-lock.json": text,
+            "/app/node_modules/express/package.json": b'{"version": "4.19.2"}',
+        }
+        assert found(**files) == [("express", "4.19.2")]
 
 
 def test_dpkg():
@@ -250,3 +261,20 @@ def test_the_patterns_keep_what_is_read():
 def test_an_image_of_nothing_has_no_package():
     """Without a database there is no package."""
     assert packages_of(SavedImage((), {})) == ()
+
+
+@pytest.mark.engine
+@pytest.mark.one_store
+@pytest.mark.usefixtures("unchanged_engine")
+def test_the_packages_of_a_real_go_image():
+    """The final image of go-server, built from scratch, tells Go's version and its one module."""
+    import dmhelpers as dm
+    from dmhelpers.course.sample_info import original
+    from dmhelpers.measure.saved import read_image
+
+    tag = f"dmhelpers-test-{uuid.uuid4().hex[:8]}:packages"
+    dm.build(original("go-server"), tag=tag, progress="quiet")
+    go_server, stdlib = packages_of(read_image(tag, keep=("/server",)))
+    assert go_server == Package("go-server", "(devel)", "go", "/server")
+    assert (stdlib.name, stdlib.path) == ("stdlib", "/server")
+    assert stdlib.version.startswith("1.22")
