@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dmhelpers.engine.doctor import doctor
     from dmhelpers.errors import DmHelpersError
     from dmhelpers.show.builds import Build, build
+    from dmhelpers.show.clinic import clinic
     from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes
     from dmhelpers.show.stage_graph import stage_graph
     from dmhelpers.show.tables import compare, history, images, readable, stages
@@ -35,6 +36,7 @@ _HOMES = {
     "claim": "dmhelpers.course.claims",
     "classic_build": "dmhelpers.course.classic",
     "cleanup": "dmhelpers.engine.cleanup",
+    "clinic": "dmhelpers.show.clinic",
     "compare": "dmhelpers.show.tables",
     "compare_guess": "dmhelpers.course.predictions",
     "doctor": "dmhelpers.engine.doctor",
@@ -79,6 +81,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "check",
     "hint",
     "progress",
+    "clinic",
     "cleanup",
     "DmHelpersError",
 ]
