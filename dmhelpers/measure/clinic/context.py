@@ -60,7 +60,7 @@ class BuildContext:
         return len(found) == 1 and self.paths[found.start] == path
 
     def read(self, path: str) -> str:
-        """Return the beginning of a file as text; ``""`` where it is no plain file of the context, or cannot be read."""
+        """Return the beginning of a file as text; ``""`` where it is no plain file of the context."""
         if not self.has_file(path):
             return ""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
@@ -9,7 +10,7 @@ from dmhelpers.measure.clinic.rulebook import fits, signs
 from dmhelpers.measure.clinic.shell import Command
 
 _SYSTEM = {"apt-get": "apt", "apt": "apt", "apk": "apk", "dnf": "dnf", "yum": "dnf", "microdnf": "dnf"}
-_VALUED = frozenset("-t --virtual -o --option --target-release --repository -X --root -p -c".split())
+_VALUED = frozenset(re.findall(r"\S+", "-t --virtual -o --option --target-release --repository -X --root -p -c"))
 _NODE_MANAGERS = frozenset(["npm", "yarn", "pnpm", "bun"])
 
 
@@ -152,5 +153,5 @@ def words_of(commands: Iterable[Command]) -> str:
 
 
 def _java_build(command: Command) -> bool:
-    goals = set("package install verify compile build assemble jar bootJar shadowJar installDist".split())
+    goals = set(re.findall(r"\w+", "package install verify compile build assemble jar bootJar shadowJar installDist"))
     return any(word.rpartition(":")[2] in goals or word.startswith("native:") for word in command.plain)

@@ -66,8 +66,8 @@ class Finding:
 class ContextSummary:
     """The build context in figures.
 
-    `size_bytes` is what stands in it after .dockerignore, `used_bytes` what COPY, ADD and bind mounts of the stages that
-    the target needs take of it: BuildKit sends that much. `largest` holds (folder, bytes), the largest first.
+    `size_bytes` is what stands in it after .dockerignore, `used_bytes` what COPY, ADD and bind mounts of the stages
+    that the target needs take of it: BuildKit sends that much. `largest` holds (folder, bytes), the largest first.
     """
 
     files: int

@@ -35,7 +35,7 @@ def check_secrets(subject: Subject) -> Iterator[Found]:
 
 
 def secret_values(subject: Subject) -> frozenset[str]:
-    """Return the values of all secrets that stand in the Dockerfile, so that they can be hidden wherever it is quoted."""
+    """Return the values of the secrets that stand in the Dockerfile, to be hidden wherever it is quoted."""
     found = {
         value
         for stage in subject.dockerfile.stages

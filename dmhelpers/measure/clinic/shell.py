@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from dmhelpers.measure.records import Instruction
 
 _JOINS = "();<>|&\n"
-_LEADING = frozenset("if then else elif do while until ! { } time exec sudo command nohup env".split())
-_SHELLS = frozenset("sh bash ash dash zsh".split())
+_LEADING = frozenset(re.findall(r"\S+", "if then else elif do while until ! { } time exec sudo command nohup env"))
+_SHELLS = frozenset(re.findall(r"\S+", "sh bash ash dash zsh"))
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _SHEBANG_SHELL = re.compile(r"#!\S*/(?:env\s+)?(?:\S*/)?(?:ba|da|a|z)?sh\b")
 _DEEPEST = 3
