@@ -95,7 +95,7 @@ def examine(
         context=_summary(subject),
         image=None if measured is None else measured.summary,
         findings=tuple(replace(one, message=secrets.hide(one.message, values)) for one in findings),
-        notes=notes,
+        notes=tuple(secrets.hide(one, values) for one in notes),
     )
 
 

@@ -44,7 +44,7 @@ def node_evidence(subject: Subject, run: Run, command: Command) -> str | None:
     packages = dev_packages(subject, run.placed)
     if not packages:
         return None
-    return f"`{' '.join(command.bare)}` installs the devDependencies too: {listed(packages)}."
+    return f"`{command.shown}` installs the devDependencies too: {listed(packages)}."
 
 
 def python_evidence(subject: Subject, command: Command) -> str | None:

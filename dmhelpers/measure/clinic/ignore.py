@@ -25,25 +25,29 @@ _WILD = frozenset("*?[\\")
 class _Pattern:
     """One line of the file, ready to be tried.
 
-    `text` is set for a plain path, `name` where the pattern is `**/` and one plain name; `whole` can do any. `deep`
-    says that it fits paths of more or fewer parts than its own.
+    `text` is set for a plain path, `tail` where the pattern is `**/` and what a name has to fit; `whole` can do any.
+    `deep` says that it fits paths of more or fewer parts than its own.
     """
 
     brings_back: bool
     segments: tuple[str, ...]
     deep: bool
     text: str | None
-    name: str | None
+    tail: PatternMatcher | None
     whole: PatternMatcher
 
-    def matches(self, path: str, name: str, depth: int) -> bool:
+    def matches(self, path: str, name: str, depth: int) -> bool | None:
+        """Return whether it fits the path itself; None where the matcher may have answered for a parent."""
         if self.text is not None:
             return path == self.text
-        if self.name is not None:
-            return name == self.name
+        if self.tail is not None:
+            return self.tail.matches(name)
         if depth != len(self.segments) and not self.deep:
             return False
-        return self.whole.matches(path)
+        if not self.whole.matches(path):
+            return False
+        parent = path.rpartition("/")[0]
+        return None if self.deep and parent and self.whole.matches(parent) else True
 
 
 class Ignore:
@@ -74,15 +78,16 @@ class Ignore:
             path: The path from the context's root, with slashes.
             parent: The state of the folder that it stands in; `start` for the root.
         """
-        out, state = False, []
+        out, sure, state = False, True, []
         depth, name = path.count("/") + 1, path.rpartition("/")[2]
         for pattern, above in zip(self._patterns, parent, strict=True):
             # A later line changes only what the lines before it have left as it is not.
             hit = above or (pattern.brings_back == out and pattern.matches(path, name, depth))
-            state.append(hit)
+            sure = sure and hit is not None
+            state.append(bool(hit))
             if hit:
                 out = not pattern.brings_back
-        return out, tuple(state)
+        return (out if sure else self._matcher.matches(path)), tuple(state)
 
     def may_bring_back(self, folder: str) -> bool:
         """Return whether a line with `!` could bring back something under a folder that is left out."""
@@ -116,12 +121,12 @@ def _pattern(cleaned: str) -> _Pattern:
     text = cleaned.removeprefix("!")
     plain = not _WILD & set(text)
     tail = text.removeprefix("**/")
-    named = tail != text and "/" not in tail and not _WILD & set(tail)
+    one_name = tail != text and "/" not in tail and "**" not in tail and tail[:1] not in ("", "!", "#")
     return _Pattern(
         brings_back=cleaned.startswith("!"),
         segments=tuple(text.split("/")),
         deep="**" in text,
         text=text if plain else None,
-        name=tail if named else None,
+        tail=PatternMatcher([tail]) if one_name and tail == tail.strip() else None,
         whole=PatternMatcher([text]),
     )

@@ -41,6 +41,7 @@ def _stage_order(subject: Subject, stage: Stage) -> Iterator[Found]:
     for placed in subject.placed(stage):
         if (copied := brought.get(id(placed.instruction))) is not None:
             before.append(copied)
+            installed |= _handed_over(subject, copied)
         run = runs.get(id(placed.instruction))
         for language, command in _installs(subject.context, run) if run else ():
             first = None if language in installed else _first_with_sources(subject, before, language)
@@ -49,9 +50,17 @@ def _stage_order(subject: Subject, stage: Stage) -> Iterator[Found]:
             installed.add(language)
 
 
+def _handed_over(subject: Subject, brought: Brought) -> set[str]:
+    """Return the compiled languages whose downloads another stage made and hands over."""
+    if brought.from_stage is None:
+        return set()
+    made = {one for run in subject.runs(brought.from_stage) for one, _ in _installs(subject.context, run)}
+    return made & set(_DOWNLOADS)
+
+
 def _found(subject: Subject, first: Brought, language: str, command: Command, run: Run) -> Found:
     names = _edited(subject.context, first, language)
-    step = f"`{' '.join(command.bare)}` on line {run.line}"
+    step = f"`{command.shown}` on line {run.line}"
     if names:
         files = "1 source" if len(names) == 1 else f"one of {len(names)} sources"
         text = f"{step} runs again when {files} changes that this line copies: {listed(names, 2)}."
@@ -61,13 +70,12 @@ def _found(subject: Subject, first: Brought, language: str, command: Command, ru
     return found_at(first.placed, "cache-order", text, step_line=run.line)
 
 
-def _installs(context: BuildContext, run: Run | None) -> Iterator[tuple[str, Command]]:
+def _installs(context: BuildContext, run: Run) -> Iterator[tuple[str, Command]]:
     """Give the commands that install what a manifest lists, each with its language."""
-    for command in run.commands if run else ():
+    for command in run.commands:
         language = _installed_language(context, command)
-        if language is None or run is None:
-            continue
-        yield language, command
+        if language is not None:
+            yield language, command
 
 
 def _installed_language(context: BuildContext, command: Command) -> str | None:
@@ -80,7 +88,9 @@ def _installed_language(context: BuildContext, command: Command) -> str | None:
         return None if command.has("--only-root") else "python"
     if bare[:3] == ("go", "mod", "download") or (bare[:2] == ("go", "build") and _go_downloads(context)):
         return "go"
-    if bare[:2] in (("cargo", "build"), ("cargo", "fetch"), ("cargo", "chef")) and _rust_downloads(context):
+    if bare[:2] in (("cargo", "build"), ("cargo", "fetch")) and _rust_downloads(context):
+        return "rust"
+    if bare[:3] == ("cargo", "chef", "cook"):
         return "rust"
     java = bare[:1] in (("mvn",), ("mvnw",), ("gradle",), ("gradlew",))
     resolves = any("dependency:" in one or one == "dependencies" for one in command.plain)
@@ -91,11 +101,10 @@ def _installed_language(context: BuildContext, command: Command) -> str | None:
 
 def _first_with_sources(subject: Subject, before: list[Brought], language: str) -> Brought | None:
     for brought in before:
-        last = brought.placed.instruction.line
         if _is_mounted(subject, brought, language):
             return None
         if _edited(subject.context, brought, language) or _made_from_sources(subject, brought, language):
-            return brought if last else None
+            return brought
     return None
 
 

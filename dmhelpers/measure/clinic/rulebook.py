@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from importlib import resources
 from typing import Any
 
@@ -39,7 +40,12 @@ def signs(group: str) -> Mapping[str, Any]:
 
 def fits(name: str, patterns: Iterable[str]) -> bool:
     """Return whether one of the patterns, those of a shell, fits the name."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return _compiled(tuple(patterns)).match(name) is not None
+
+
+@functools.cache
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns))
 
 
 def advise(found: Found, *, evidence_s: float | None = None) -> Advice:

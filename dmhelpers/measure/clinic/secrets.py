@@ -13,7 +13,7 @@ from dmhelpers.measure.clinic.placing import Placed, env_of
 from dmhelpers.measure.clinic.records import Found
 from dmhelpers.measure.clinic.rulebook import fits, signs
 from dmhelpers.measure.clinic.subject import Subject, found_at, listed
-from dmhelpers.measure.records import Instruction, Stage
+from dmhelpers.measure.records import Stage
 
 HIDDEN = "[hidden]"
 _LONG = 8
@@ -41,7 +41,7 @@ def secret_values(subject: Subject) -> frozenset[str]:
         for stage in subject.dockerfile.stages
         for placed in subject.placed(stage)
         for name, value in _named_values(placed)
-        if is_secret_name(name) and value
+        if is_secret_name(name) and _is_secret_value(value)
     }
     text = subject.dockerfile.text
     return frozenset(found | {match[0] for _, form in _forms() for match in form.finditer(text)})
@@ -158,9 +158,3 @@ def _sets_something(text: str) -> bool:
 @functools.cache
 def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((name, re.compile(form)) for name, form in signs("secrets")["forms"])
-
-
-def quoted(instruction: Instruction, values: Iterable[str]) -> str:
-    """Return an instruction for a sentence: its text in one line, shortened, with secrets hidden."""
-    text = hide(" ".join(instruction.text.split()), values)
-    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -75,6 +75,8 @@ def _remade_folder(context: BuildContext, path: str) -> str | None:
     """Return the outermost folder on a path that a build makes again, with a slash; None if there is none."""
     named = signs("context")
     parts = path.split("/")
+    if not any(part in named["remade"] or part in named["remade_beside"] for part in parts):
+        return None
     for depth, part in enumerate(parts):
         if part in named["remade"]:
             return "/".join(parts[: depth + 1]) + ("/" if depth + 1 < len(parts) else "")

@@ -19,6 +19,7 @@ _SHELLS = frozenset(re.findall(r"\S+", "sh bash ash dash zsh"))
 _ASSIGNED = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _SHEBANG_SHELL = re.compile(r"#!\S*/(?:env\s+)?(?:\S*/)?(?:ba|da|a|z)?sh\b")
 _DEEPEST = 3
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,12 @@ class Command:
             rest = [one for one in words[1:] if not one.startswith("-") and one != "run"]
             return tuple(rest)
         return (name, *words[1:])
+
+    @property
+    def shown(self) -> str:
+        """The command for a sentence, shortened."""
+        text = " ".join(" ".join(self.words).split())
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
     @property
     def plain(self) -> tuple[str, ...]:

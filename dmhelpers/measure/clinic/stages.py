@@ -37,7 +37,7 @@ def why_two_stages(subject: Subject) -> str | None:
         if left := compilers_left(run):
             return f"Line {run.line} installs {left[0]} to build with, and it is shipped."
         if (step := build_step(run)) is not None:
-            return f"`{' '.join(step.words)}` on line {run.line} compiles, and what it needs for that is shipped."
+            return f"`{step.shown}` on line {run.line} compiles, and what it needs for that is shipped."
     return None
 
 

@@ -34,7 +34,7 @@ def check_tools(subject: Subject) -> Iterator[Found]:
             kept = f"{listed(left)} stay in the layer of this RUN."
             yield run.found("build-tools", kept, kinds=("system packages", "toolchain"))
         elif not toolchain and (step := build_step(run)) is not None:
-            text = f"`{' '.join(step.words)}` runs in a stage that the final image is made of."
+            text = f"`{step.shown}` runs in a stage that the final image is made of."
             yield run.found("build-tools", text, kinds=("compiled output",), step_line=run.line)
 
 
