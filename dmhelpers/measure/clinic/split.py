@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dmhelpers.errors import DmHelpersError
 from dmhelpers.measure.clinic import runtimes
+from dmhelpers.measure.clinic.bases import is_root
 from dmhelpers.measure.clinic.installs import built_language
 from dmhelpers.measure.clinic.placing import Placed
 from dmhelpers.measure.clinic.runtimes import Runtime
@@ -111,7 +112,8 @@ def _runtime(parts: list[_Part], runtime: Runtime) -> list[str]:
     env = [one.text for one in parts if one.placed.instruction.name == "ENV"] if runtime.keeps_env else []
     lines += [*env, *(one.text for one in parts if one.placed.instruction.name in _MOVED)]
     users = [one for one in parts if one.placed.instruction.name == "USER"]
-    lines += [users[-1].text] if users and runtime.keeps_user else runtime.user
+    kept = users and runtime.keeps_user and not is_root(" ".join(users[-1].placed.instruction.args))
+    lines += [users[-1].text] if kept else runtime.user
     return [*lines, *_started(parts, runtime)]
 
 
