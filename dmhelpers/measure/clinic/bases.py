@@ -65,7 +65,7 @@ def _starts_as_root(stage: Stage) -> bool:
         return False
     if base.lower() == "scratch" or fits(name.repository, named["root_by_default"]):
         return True
-    return name.official and name.short not in named["drops_root"]
+    return name.official and name.short in named["root"]
 
 
 def _drops_root(subject: Subject) -> bool:

@@ -26,7 +26,7 @@ def check_dependencies(subject: Subject) -> Iterator[Found]:
         for command in run.commands:
             evidence = node_evidence(subject, run, command) or python_evidence(subject, command)
             if evidence:
-                yield run.found("dev-dependencies", evidence, kinds=_KINDS, step_line=run.line)
+                yield run.found("dev-dependencies", evidence, kinds=_KINDS)
                 break
     yield from _copied(subject)
 

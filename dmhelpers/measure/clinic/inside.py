@@ -30,6 +30,8 @@ LEFT_BEHIND = ("toolchain", "dev dependencies", "type definitions", "sources", "
 """The kinds of files that a second stage does not take along."""
 NOTICED_BYTES = 1_000_000
 """What a build finds beyond the text's checks is worth advice from here on."""
+NEGLIGIBLE_BYTES = 100_000
+"""Less than this of what a check of the text expects in a layer is no advice: npm's own log, for one."""
 _ROOT_RULES = ("root-user", "root-user-scratch")
 _SEEN = {"package-cache": ("package-manager caches",), "dev-dependencies": ("dev dependencies", "type definitions")}
 """Rules that hold only if files of these kinds are there."""
@@ -78,7 +80,8 @@ class Measured:
         return tuple(one for one in kinds if one.kind in found.kinds and one.size_bytes)
 
     def _is_refuted(self, found: Found) -> bool:
-        return found.rule in _SEEN and found.line in self.layers and not self._of(found)
+        left = sum(one.size_bytes for one in self._of(found))
+        return found.rule in _SEEN and found.line in self.layers and left < NEGLIGIBLE_BYTES
 
     def _unseen(self, subject: Subject, found: Sequence[Found]) -> Iterator[Found]:
         """Give what only the image shows: caches or development packages that no line of the text gives away."""
@@ -90,7 +93,7 @@ class Measured:
                 if size_bytes >= NOTICED_BYTES and line not in told and line in lines:
                     placed = lines[line]
                     one = placed.instruction
-                    text = "They are in the layer of this line."
+                    text = "The layer of this line holds them."
                     yield Found(rule, line, one.end_line, placed.stage.label, text, size_bytes, kinds=kinds)
 
 

@@ -35,7 +35,7 @@ def check_tools(subject: Subject) -> Iterator[Found]:
             yield run.found("build-tools", kept, kinds=("system packages", "toolchain"))
         elif not toolchain and (step := build_step(run)) is not None:
             text = f"`{step.shown}` runs in a stage that the final image is made of."
-            yield run.found("build-tools", text, kinds=("compiled output",), step_line=run.line)
+            yield run.found("build-tools", text)
 
 
 def is_toolchain(base: str) -> bool:

@@ -17,13 +17,13 @@ from dmhelpers.measure.clinic.pieces import matching
 
 PARTS = ("a", "b", "foo", "x.log", "node_modules", "src")
 PATTERNS = (
-    "a", "*", "!a", "**/foo", "foo/*", "!foo/b", "**/*.log", "a/**", "!a/**/b", "**", "*/b", "src", "/src/", "!**/x.log",
-    "a/b", "f?o", "[ab]", "a**b", "!src/a", "./a", ".", "**/a/b", "!a**b", "**foo", "# a comment", "  b  ",
+    "a", "*", "!a", "**/foo", "foo/*", "!foo/b", "**/*.log", "a/**", "!a/**/b", "**", "*/b", "src", "/src/",
+    "!**/x.log", "a/b", "f?o", "[ab]", "a**b", "!src/a", "./a", ".", "**/a/b", "!a**b", "**foo", "# a comment", "  b  ",
 )  # fmt: skip
 
 
 def test_patterns_are_decided_as_the_whole_matcher_decides_them():
-    """Folder by folder, every path is left out exactly where BuildKit's matcher, asked about the whole path, says so."""
+    """Folder by folder, a path is left out exactly where BuildKit's matcher, asked about all of it, says so."""
     chosen = random.Random(7)  # noqa: S311  no secret hangs on it
     for _ in range(4000):
         lines = [chosen.choice(PATTERNS) for _ in range(chosen.randrange(1, 5))]
@@ -37,7 +37,9 @@ def test_patterns_are_decided_as_the_whole_matcher_decides_them():
 
 def test_the_files_and_their_bytes(project):
     """The context holds every file that is not ignored, sorted, with its bytes; bytes under a folder add up."""
-    folder = project({"b/c/d": "12345", "b/e": "1", "a": "12", "out/x": "123", ".dockerignore": "out\n.dockerignore\n"})
+    folder = project(
+        {"b/c/d": "12345", "b/e": "1", "a": "12", "out/x": "123", ".dockerignore": "out\n.dockerignore\n"}
+    )
     context = read_context(folder, "Dockerfile")
     assert dict(zip(context.paths, context.sizes, strict=True)) == {"a": 2, "b/c/d": 5, "b/e": 1}
     assert (context.size_bytes, context.bytes_under("b"), context.bytes_under("b/c"), context.bytes_under("x")) == (
@@ -139,11 +141,11 @@ def test_a_large_context_is_read_once(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        (".", [""]), ("./", [""]), ("/", [""]), ("a", ["a"]), ("./a/", ["a"]), ("/a/b.py", ["a/b.py"]), ("*.md", ["x.md"]),
-        ("a/*.py", ["a/b.py"]), ("*/b.py", ["a/b.py"]), ("?", ["a"]), ("no", []), ("../x", []), ("no*", []),
+        (".", [""]), ("./", [""]), ("/", [""]), ("a", ["a"]), ("./a/", ["a"]), ("/a/b.py", ["a/b.py"]),
+        ("*.md", ["x.md"]), ("a/*.py", ["a/b.py"]), ("*/b.py", ["a/b.py"]), ("?", ["a"]), ("no", []), ("../x", []), ("no*", []),
     ],
 )  # fmt: skip
 def test_what_a_copy_names(project, source, found):
-    """A COPY's source is a path from the context's root or a pattern that stops at slashes; only what is there counts."""
+    """A COPY's source is a path from the root or a pattern that stops at slashes; only what is there counts."""
     context = read_context(project({"a/b.py": "1", "x.md": "1"}), "Dockerfile")
     assert matching(context, source) == found

@@ -51,7 +51,9 @@ def test_advice_is_ranked(tmp_path):
     """Advice is ordered by severity, then by bytes, the most first, then by line."""
     for name in CASES:
         found = examine(copy_of(name, tmp_path / name)).advice
-        keys = [(("high", "medium", "low").index(one.severity), -(one.evidence_bytes or 0), one.line) for one in found]
+        keys = [
+            (("high", "medium", "low").index(one.severity), -(one.evidence_bytes or 0), one.line) for one in found
+        ]
         assert keys == sorted(keys)
 
 
@@ -62,7 +64,10 @@ def test_no_secret_is_told(name, tmp_path):
     for value in expected_of(name)["secrets"]:
         assert any(value in path.read_text() for path in (DATA / name).rglob("*") if path.is_file())
         assert value not in said
-    assert any(one["rule"].startswith("secret") for one in tomllib.loads((DATA / name / "expected.toml").read_text())["advice"])
+    assert any(
+        one["rule"].startswith("secret")
+        for one in tomllib.loads((DATA / name / "expected.toml").read_text())["advice"]
+    )
 
 
 def test_a_secret_is_hidden_where_a_line_is_quoted(project):
@@ -130,7 +135,9 @@ def test_a_kind_that_is_not_known_gets_no_split(project):
 
 def test_a_secret_is_left_out_of_the_split(project):
     """A line that holds a secret is not carried over into the split."""
-    folder = project({"Dockerfile": "FROM golang:1.22\nENV API_TOKEN=tok3n-of-mine\nCOPY . .\nRUN go build -o /s .\nCMD /s\n"})
+    folder = project(
+        {"Dockerfile": "FROM golang:1.22\nENV API_TOKEN=tok3n-of-mine\nCOPY . .\nRUN go build -o /s .\nCMD /s\n"}
+    )
     split = examine(folder).split
     assert "tok3n" not in split
     assert "# Line 2 held a secret" in split
@@ -189,7 +196,22 @@ def test_damaged_files_never_end_in_another_error(project):
     """Binary rubbish and cut or scrambled Dockerfiles are examined, or refused with an error of the tree."""
     chosen = random.Random(11)  # noqa: S311  no secret hangs on it
     texts = [(DATA / name / "Dockerfile").read_bytes() for name in CASES]
-    bits = [b'"', b"'", b"\\", b"\n", b"${", b"<<EOF\n", b"&&", b"\x00", b"--from=", b"[", b"*", b"\xff", b"FROM ", b" "]
+    bits = [
+        b'"',
+        b"'",
+        b"\\",
+        b"\n",
+        b"${",
+        b"<<EOF\n",
+        b"&&",
+        b"\x00",
+        b"--from=",
+        b"[",
+        b"*",
+        b"\xff",
+        b"FROM ",
+        b" ",
+    ]
     folder = project({"package.json": '{"devDependencies": {"a": "1"}}', "a/x.py": "1"})
     good = 0
     for _ in range(400):

@@ -266,7 +266,7 @@ def test_images_that_are_copied_from_float_too(found):
     ("add", "hit"),
     [
         ("ADD a.txt /", True),
-        ("ADD [\"a.txt\", \"/x y/\"]", True),
+        ('ADD ["a.txt", "/x y/"]', True),
         ("ADD folder /folder", True),
         ("ADD a.txt b.tar.gz /", False),
         ("ADD *.t* /", False),
