@@ -117,7 +117,7 @@ def test_json_comes_back_as_it_went(tmp_path):
 
 
 def test_text_is_the_same_every_time_and_narrow(tmp_path):
-    """The text is deterministic, has no colour codes and no line that a terminal breaks, but for pages and the split."""
+    """The text is deterministic, and has no colour codes and no wide lines, but for addresses and the split."""
     folder = copy_of("python-heavy", tmp_path / "python-heavy")
     text = str(dm.clinic(folder))
     assert text == str(dm.clinic(folder)) == repr(dm.clinic(folder))
@@ -152,7 +152,7 @@ def test_the_severity_stands_in_words():
 
 
 def test_the_image_and_other_tools_are_told():
-    """A measured image is told by kind, with its stand-in base; other tools' findings stand under their own heading."""
+    """A measured image is told by kind, with its stand-in base; other tools stand under their own heading."""
     image = ImageSummary(2_000_000, (KindBytes("sources", 2_000_000, 3),), 1.0, "assembled")
     report = report_of(image=image, findings=(Finding("hadolint", "DL3006", "warning", "Tag it", 1, "p"),))
     text = str(report)
@@ -199,7 +199,7 @@ def test_the_command_prints_what_the_report_prints(project, capsys):
     ],
 )
 def test_errors_are_explained(project, monkeypatch, capsys, arguments, words):
-    """A path, file or target that is not there, and rubbish, end with 1, a sentence and a hint on standard error."""
+    """A path, file or target that is not there, and rubbish, end with 1, a sentence and a hint."""
     rubbish = bytes(range(256)) * 4
     folder = project({"bad": "FROM scratch\nCOYP a b\n", "good": "FROM scratch AS a\n", "binary": rubbish})
     monkeypatch.chdir(folder)

@@ -74,7 +74,7 @@ def examine(
     folder, name = _locate(path, file)
     subject = _subject(folder, name, target)
     values = secrets.secret_values(subject)
-    found = [one for check in _CHECKS for one in check(subject)]
+    found = list(dict.fromkeys(one for check in _CHECKS for one in check(subject)))
     measured = _measure(subject, name, target, values, say) if build else None
     if measured is not None:
         found = measured.decided(subject, found)
@@ -87,16 +87,25 @@ def examine(
 
         findings, missing = run_linters(folder, name, target=subject.target.name if target is not None else None)
         notes += missing
+
+    def told(text: str) -> str:
+        return _printable(secrets.hide(text, values))
+
     return Diagnosis(
-        file=name,
+        file=_printable(name),
         target=subject.target.label,
-        advice=ranked(replace(one, evidence=secrets.hide(one.evidence, values)) for one in advice),
-        split=None if split is None else secrets.hide(split, values),
+        advice=ranked(replace(one, evidence=told(one.evidence)) for one in advice),
+        split=None if split is None else told(split),
         context=_summary(subject),
         image=None if measured is None else measured.summary,
-        findings=tuple(replace(one, message=secrets.hide(one.message, values)) for one in findings),
-        notes=tuple(secrets.hide(one, values) for one in notes),
+        findings=tuple(replace(one, message=told(one.message)) for one in findings),
+        notes=tuple(told(one) for one in notes),
     )
+
+
+def _printable(text: str) -> str:
+    """Return a text that any terminal and any encoding takes: names of files may hold what neither does."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "?" for one in text)
 
 
 def _locate(path: str | os.PathLike[str], file: str) -> tuple[Path, str]:
@@ -144,7 +153,8 @@ def _measure(
 def _summary(subject: Subject) -> ContextSummary:
     context = subject.context
     used_bytes = sum(context.sizes[at] for at in sending.used_files(subject))
-    return ContextSummary(len(context.paths), context.size_bytes, used_bytes, context.ignore_file, context.largest())
+    largest = tuple((_printable(folder), size) for folder, size in context.largest())
+    return ContextSummary(len(context.paths), context.size_bytes, used_bytes, context.ignore_file, largest)
 
 
 def _notes(context: BuildContext, *, build: bool) -> tuple[str, ...]:

@@ -58,7 +58,9 @@ def _dnf(run: Run, command: Command, removed: str) -> Iterator[str]:
 
 
 def _pip(run: Run, command: Command, removed: str) -> Iterator[str]:
-    off = command.has("--no-cache-dir") or {**run.placed.variables, **command.variables}.get("PIP_NO_CACHE_DIR")
+    off = command.has("--no-cache-dir", "--no-cache") or {**run.placed.variables, **command.variables}.get(
+        "PIP_NO_CACHE_DIR"
+    )
     purged = any(one.bare[:3] == ("pip", "cache", "purge") for one in run.commands)
     if pip_words(command) and not (off or purged or ".cache" in removed or run.placed.caches("pip", ".cache")):
         yield "pip's cache stays: no --no-cache-dir and no cache mount."

@@ -63,13 +63,15 @@ class Pieces:
 
     def of(self, stage: Stage) -> tuple[Brought, ...]:
         """Return what the COPY and ADD of a stage's chain bring, in order."""
-        if stage.index not in self._known:
-            self._known[stage.index] = ()  # a stage cannot copy from itself
-            self._known[stage.index] = tuple(
-                self._brought(placed)
-                for placed in place(self._dockerfile, stage)
-                if placed.instruction.name in ("COPY", "ADD")
-            )
+        # A stage takes from earlier ones only: in file order, each finds what it asks for worked out.
+        for one in self._dockerfile.stages[: stage.index + 1]:
+            if one.index not in self._known:
+                self._known[one.index] = ()
+                self._known[one.index] = tuple(
+                    self._brought(placed)
+                    for placed in place(self._dockerfile, one)
+                    if placed.instruction.name in ("COPY", "ADD")
+                )
         return self._known[stage.index]
 
     def _brought(self, placed: Placed) -> Brought:
@@ -89,7 +91,8 @@ class Pieces:
         if stage is None:
             return Brought(placed, ())
         taken = [one for source in sources for one in self._from_stage(placed, stage, source, words[-1])]
-        return Brought(placed, tuple(replace(one, excludes=one.excludes + excludes) for one in taken), stage)
+        unique = dict.fromkeys(replace(one, excludes=one.excludes + excludes) for one in taken)
+        return Brought(placed, tuple(unique), stage)
 
     def _stage_of(self, placed: Placed) -> Stage | None:
         line = placed.instruction.line

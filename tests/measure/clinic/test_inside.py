@@ -56,7 +56,7 @@ def record_of(steps=()):
 
 
 def test_layers_are_told_by_counting_from_the_end(project):
-    """The last rows of the history are the Dockerfile's instructions: each layer gets its line, the rest is the base's."""
+    """The last rows of the history are the Dockerfile's instructions; what stands before them is the base's."""
     measured = read_measured(subject_of(project({"Dockerfile": MADE_UP})), record_of(), saved_image(ROWS, "node"))
     assert sorted(measured.layers) == [2, 3, 4]
     assert [(one.kind, one.size_bytes) for one in measured.layers[4]] == [("package-manager caches", 300_000)]
@@ -128,7 +128,7 @@ def test_a_good_one_is_good_inside_too(built, name):
 @pytest.mark.engine
 @pytest.mark.one_store
 def test_a_poor_node_project_is_measured(built):
-    """What a second stage would leave behind is measured by kind, the install is timed, an empty cache is no advice."""
+    """What a second stage would leave is measured by kind, the install is timed, an empty cache is no advice."""
     folder, found = built("node-single-stage", with_heavy_tool)
     by_rule = {one.rule: one for one in found.advice}
     wanted = {one["rule"]: one["line"] for one in expected_of("node-single-stage")["advice"]}
@@ -190,7 +190,7 @@ def test_a_base_that_cannot_be_had(project, unchanged_engine):
 @pytest.mark.engine
 @pytest.mark.one_store
 def test_the_image_says_whom_it_runs_as(project, foreign, unchanged_engine):
-    """Of a base that nobody knows, only the built image tells that root is left; the person's images stay as they are."""
+    """Of an unknown base only the built image tells that root is left; the person's own images stay."""
     base = foreign.image()
     own = foreign.image(f"clinic/clinic-own-{uuid.uuid4().hex[:8]}:latest")
     files = {"Dockerfile": f"FROM {base}\nCOPY a /a\n", "a": "1"}

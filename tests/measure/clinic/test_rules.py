@@ -44,7 +44,7 @@ def found(project):
     ],
 )
 def test_compilers_that_stay(found, run, kept):
-    """A compiler counts if it is installed and not removed in the same RUN; text that cannot be split is passed over."""
+    """A compiler counts if it is installed and not removed in the same RUN; text that cannot be split is silence."""
     wanted = [(1, "single-stage"), (2, "build-tools")] if kept else []
     assert found(f"FROM alpine:3.20\nRUN {run}\n{QUIET}") == wanted
 
@@ -185,6 +185,7 @@ def test_python_packages_of_development(found, run, hit):
         ("apk --no-cache add curl", False),
         ("pip install flask", True),
         ("pip install --no-cache-dir flask", False),
+        ("pip install --no-cache /wheels/*", False),
         ("PIP_NO_CACHE_DIR=1 pip install flask", False),
         ("--mount=type=cache,target=/root/.cache/pip pip install flask", False),
         ("pip install flask && rm -rf ~/.cache", False),
@@ -390,7 +391,8 @@ def test_sources_that_are_run_as_they_are(found):
 @pytest.mark.parametrize(
     ("name", "secret"),
     [
-        ("DB_PASSWORD", True), ("GITHUB_TOKEN", True), ("apiKey", True), ("SECRET_KEY_BASE", True), ("SSH_PRIVATE_KEY", True),
+        ("DB_PASSWORD", True), ("GITHUB_TOKEN", True), ("apiKey", True), ("SECRET_KEY_BASE", True),
+        ("SSH_PRIVATE_KEY", True),
         ("AWS_SECRET_ACCESS_KEY", True), ("PASSWORD_FILE", False), ("TOKEN_TTL", False), ("PUBLIC_KEY", False),
         ("CACHE_KEY", False), ("KEYBOARD", False), ("GPG_KEY", False), ("MONKEY", False), ("SECRET_NAME", False),
         ("SECRET_KEY_BASE_DUMMY", False), ("VITE_API_KEY", False), ("PATH", False),
@@ -441,7 +443,7 @@ def test_secrets_in_a_line(found, line, hit):
     ],
 )
 def test_files_with_secrets(found, path, text, hit):
-    """A file with a secret is found at the COPY that brings it, by its name and, where that does not say, its content."""
+    """A file with a secret is found at the COPY that brings it, by its name and, where need be, its content."""
     assert found(f"FROM alpine:3.20\nCOPY . /app\n{QUIET}", {path: text}) == ([(2, "secret-in-image")] if hit else [])
     ignored = {path: text, ".dockerignore": f"{path}\n"}
     assert found(f"FROM alpine:3.20\nCOPY . /app\n{QUIET}", ignored) == []
@@ -457,7 +459,7 @@ def test_a_context_of_what_every_build_makes_again(found, project):
 
 
 def test_target_is_remade_only_where_something_makes_it(found):
-    """`target` counts as made again where Cargo.toml or pom.xml stands beside it; else it is a folder like any other."""
+    """`target` is made again where Cargo.toml or pom.xml stands beside it; else it is a folder like any other."""
     files = {"target/big.bin": b"0" * 1_200_000}
     text = f"FROM alpine:3.20\nCOPY . /app\n{QUIET}"
     assert found(text, files) == []
