@@ -74,19 +74,10 @@ def examine(
     folder, name = _locate(path, file)
     subject = _subject(folder, name, target)
     values = secrets.secret_values(subject)
-    found = list(dict.fromkeys(one for check in _CHECKS for one in check(subject)))
     measured = _measure(subject, name, target, values, say) if build else None
-    if measured is not None:
-        found = measured.decided(subject, found)
-    advice = tuple(advise(one) for one in found) if measured is None else measured.advise(subject, found)
+    advice = _advise(subject, measured)
     split = propose_split(subject) if any(one.rule == "single-stage" for one in advice) else None
-    notes = _notes(subject.context, build=build)
-    findings: tuple[Finding, ...] = ()
-    if lint:
-        from dmhelpers.measure.clinic.lint import run_linters
-
-        findings, missing = run_linters(folder, name, target=subject.target.name if target is not None else None)
-        notes += missing
+    findings, missing = _lint(subject, name, target) if lint else ((), ())
 
     def told(text: str) -> str:
         return _printable(secrets.hide(text, values))
@@ -99,8 +90,21 @@ def examine(
         context=_summary(subject),
         image=None if measured is None else measured.summary,
         findings=tuple(replace(one, message=told(one.message)) for one in findings),
-        notes=tuple(told(one) for one in notes),
+        notes=tuple(told(one) for one in (*_notes(subject.context, build=build), *missing)),
     )
+
+
+def _advise(subject: Subject, measured: Measured | None) -> tuple[Advice, ...]:
+    found = list(dict.fromkeys(one for check in _CHECKS for one in check(subject)))
+    if measured is None:
+        return tuple(advise(one) for one in found)
+    return measured.advise(subject, measured.decided(subject, found))
+
+
+def _lint(subject: Subject, name: str, target: str | int | None) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    from dmhelpers.measure.clinic.lint import run_linters
+
+    return run_linters(subject.context.folder, name, target=None if target is None else subject.target.name)
 
 
 def _printable(text: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from dmhelpers.errors import BaseImageError, BuildFailed
 from dmhelpers.measure.archive import FileEntry, SavedImage, SavedLayer
-from dmhelpers.measure.clinic import examine
+from dmhelpers.measure.clinic import examine, inside
 from dmhelpers.measure.clinic.context import read_context
 from dmhelpers.measure.clinic.inside import read_measured
 from dmhelpers.measure.clinic.subject import Subject
@@ -175,6 +175,24 @@ def test_a_build_that_fails_leaves_nothing_and_tells_no_secret(project, unchange
         examine(project({"Dockerfile": text}, name=name), build=True)
     assert (caught.value.line, caught.value.exit_code) == (3, 3)
     assert "tok3n" not in str(caught.value) + caught.value.log + "".join(map(str, caught.value.args))
+    assert images_of_the_clinic() == []
+
+
+@pytest.mark.engine
+@pytest.mark.one_store
+def test_the_image_goes_when_the_look_inside_is_interrupted(project, unchanged_engine, monkeypatch):
+    """Ctrl-C while the image is read removes it all the same."""
+    seen = []
+
+    def interrupted(*_, **__):
+        seen.extend(images_of_the_clinic())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inside, "read_image", interrupted)
+    text = "FROM node:20-alpine\nCOPY a /a\nUSER node\n"
+    with pytest.raises(KeyboardInterrupt):
+        examine(project({"Dockerfile": text, "a": uuid.uuid4().hex}, name="clinic-test-stop"), build=True)
+    assert len(seen) == 1
     assert images_of_the_clinic() == []
 
 
