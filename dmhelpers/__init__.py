@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dmhelpers.engine.doctor import doctor
     from dmhelpers.errors import DmHelpersError
     from dmhelpers.show.builds import Build, build
+    from dmhelpers.show.clinic import clinic
     from dmhelpers.show.contents import contents, left_behind
     from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes, plot_treemap
     from dmhelpers.show.stage_graph import stage_graph
@@ -39,6 +40,7 @@ _HOMES = {
     "claim": "dmhelpers.course.claims",
     "classic_build": "dmhelpers.course.classic",
     "cleanup": "dmhelpers.engine.cleanup",
+    "clinic": "dmhelpers.show.clinic",
     "compare": "dmhelpers.show.tables",
     "contents": "dmhelpers.show.contents",
     "compare_guess": "dmhelpers.course.predictions",
@@ -94,6 +96,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "check",
     "hint",
     "progress",
+    "clinic",
     "cleanup",
     "DmHelpersError",
 ]

@@ -56,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     _add(commands, "doctor", "check one by one what the course needs, with the cure for what is amiss", _doctor)
     _add_measure(commands)
+    _add_clinic(commands)
     _add_engine(commands)
     _add_bases(commands)
     _add(
@@ -70,6 +71,21 @@ def _add_measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     measure.add_argument("--output", type=Path, default=Path("build/measure"), help="where to write (build/measure)")
     measure.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
     measure.add_argument("--no-cache", action="store_true", help="run every step again")
+
+
+def _add_clinic(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    clinic = _add(
+        commands, "clinic", "read your own Dockerfile and give ranked advice; nothing of yours changes", _clinic
+    )
+    clinic.add_argument("path", help="your project's folder (the build context), or the Dockerfile in it")
+    clinic.add_argument("--file", default="Dockerfile", help="the Dockerfile, relative to the folder (Dockerfile)")
+    clinic.add_argument("--target", metavar="STAGE", help="the stage that you ship (the last one)")
+    clinic.add_argument("--build", action="store_true", help="build it and look inside; the image is removed again")
+    clinic.add_argument("--lint", action="store_true", help="ask BuildKit's own checks and hadolint too")
+    clinic.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
+    severities = ("high", "medium", "low", "never")
+    help_text = "end with 1 if there is advice of this severity or above (never)"
+    clinic.add_argument("--fail-on", choices=severities, default="never", help=help_text)
 
 
 def _add_engine(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -118,6 +134,21 @@ def _measure(arguments: argparse.Namespace) -> int:
     report = measure(arguments.sample, output=arguments.output, no_cache=arguments.no_cache, say=_say)
     print(report.as_json() if arguments.format == "json" else report)
     return 0
+
+
+def _clinic(arguments: argparse.Namespace) -> int:
+    from dmhelpers.show.clinic import clinic
+
+    report = clinic(
+        arguments.path,
+        file=arguments.file,
+        target=arguments.target,
+        build=arguments.build,
+        lint=arguments.lint,
+        say=_say,
+    )
+    print(report.as_json() if arguments.format == "json" else report)
+    return 1 if report.at_least(arguments.fail_on) else 0
 
 
 def _engine_up(arguments: argparse.Namespace) -> int:

@@ -18,21 +18,23 @@ import mmap
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
+from dmhelpers.engine.streams import as_file
 from dmhelpers.measure import tar_headers as tar
-from dmhelpers.measure.entries import Entries, SavedImage, SavedLayer
+from dmhelpers.measure.entries import SavedImage, SavedLayer
 from dmhelpers.measure.layouts import diff_ids_of
-from dmhelpers.measure.tar_headers import Damaged, Header
-from dmhelpers.measure.tar_runs import read_run
-from dmhelpers.measure.tar_scan import Scan
+from dmhelpers.measure.tar_headers import Header
+from dmhelpers.measure.tar_scan import Scan, Streamed
 from dmhelpers.measure.wanted import Wanted, go_notes
+from dmhelpers.measure.windows import ReadInto, Window, filler
 
 NOT_READABLE = (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError)
 """What reading the storage may raise: each means that the stream has to be taken."""
 
+_PIECE_BYTES = 1 << 20
 _SEGMENT_TYPE = 2
 _SEGMENT_BEGINS = b'"type":2,'
 _SEGMENT = re.compile(_SEGMENT_BEGINS + rb'"payload":"([A-Za-z0-9+/=]*)"')
@@ -88,8 +90,9 @@ class LayerStore:
         if (folder / "diff").read_text() != diff_id:
             raise ValueError(f"{chain_id} is another layer")
         files = self._root / "overlay2" / (folder / "cache-id").read_text().strip() / "diff"
-        source = _Split(_headers(folder / "tar-split.json.gz"), files)
-        entries, whiteouts, opaque = scan.layer(source)
+        with gzip.open(folder / "tar-split.json.gz", "rb") as file:
+            headers = as_file(_headers(cast("IO[bytes]", file)))
+            entries, whiteouts, opaque = scan.layer(_Split(filler(headers.readinto), files))
         return SavedLayer(diff_id, entries, whiteouts, opaque)
 
 
@@ -102,36 +105,17 @@ def chain_ids(diff_ids: Sequence[str]) -> list[str]:
     return chained
 
 
-class _Split:
+class _Split(Streamed):
     """A layer by its kept headers, and its folder for the few contents that are wanted."""
 
-    def __init__(self, headers: bytes, files: Path) -> None:
-        self._headers = headers
-        self._at = 0
+    def __init__(self, headers: ReadInto, files: Path) -> None:
+        super().__init__(Window(headers), inside=False)
         self._files = str(files)
         self._real: dict[str, bool] = {}
 
-    def run(self, entries: Entries, wanted: Wanted) -> None:
-        """Add the plain entries that come next."""
-        self._at = read_run(self._headers, self._at, len(self._headers), entries, wanted, inside=False)
-
-    def block(self) -> bytes:
-        """Return the next 512 bytes of headers; ``b""`` at the end."""
-        block = self._headers[self._at : self._at + tar.BLOCK_BYTES]
-        self._at += len(block)
-        if block and len(block) < tar.BLOCK_BYTES:
-            raise Damaged("it ends in the middle")
-        return block
-
-    def extension(self, size_bytes: int) -> bytes:
-        """Return an extended header's content, which is among the headers."""
-        data = self._headers[self._at : self._at + size_bytes]
-        self._at += size_bytes + (-size_bytes % tar.BLOCK_BYTES)
-        return data
-
     def skip(self, header: Header) -> None:
         """Pass over what pads a file's content, which is not among the headers."""
-        self._at += -header.stored_bytes % tar.BLOCK_BYTES
+        self._window.skip(-header.stored_bytes % tar.BLOCK_BYTES)
 
     def head(self, header: Header, count: int) -> bytes:
         """Return the first bytes of a file."""
@@ -174,11 +158,18 @@ class _Split:
         return handle
 
 
-def _headers(path: Path) -> bytes:
-    """Return a layer's tar without the contents of its files, from what tar-split kept."""
-    text = gzip.decompress(path.read_bytes())
-    segments = _SEGMENT.findall(text)
-    if len(segments) != text.count(_SEGMENT_BEGINS):  # written in another way than the engine does today
+def _headers(file: IO[bytes]) -> Iterator[bytes]:
+    """Give a layer's tar without the contents of its files, from what tar-split kept, piece by piece."""
+    rest = b""
+    while piece := file.read(_PIECE_BYTES):
+        text, newline, rest = (rest + piece).rpartition(b"\n")
+        yield _segments(text + newline)
+    yield _segments(rest)
+
+
+def _segments(text: bytes) -> bytes:
+    found = _SEGMENT.findall(text)
+    if len(found) != text.count(_SEGMENT_BEGINS):  # written in another way than the engine does today
         records = (json.loads(line) for line in text.splitlines())
-        segments = [one["payload"] for one in records if one["type"] == _SEGMENT_TYPE]
-    return b"".join(map(binascii.a2b_base64, segments))
+        found = [one["payload"] for one in records if one["type"] == _SEGMENT_TYPE]
+    return b"".join(map(binascii.a2b_base64, found))

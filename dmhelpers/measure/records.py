@@ -18,7 +18,10 @@ EdgeKind = Literal["from", "copy", "mount"]
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction of a Dockerfile; lines count from 1."""
+    """One instruction of a Dockerfile; lines count from 1.
+
+    `exec_form` says that its arguments are a JSON list; `heredocs` holds the text of each here-document.
+    """
 
     name: str
     text: str
@@ -26,6 +29,8 @@ class Instruction:
     end_line: int
     flags: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
+    exec_form: bool = False
+    heredocs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,4 +152,7 @@ def _source_name(name: str, index: int | None, earlier: list[Stage]) -> str:
 
 
 def _instruction(one: DockerfileInstruction) -> Instruction:
-    return Instruction(one.name, one.original, one.start_line, one.end_line, tuple(one.flags), tuple(one.args))
+    heredocs = tuple(heredoc.content for heredoc in one.heredocs)
+    return Instruction(
+        one.name, one.original, one.start_line, one.end_line, tuple(one.flags), tuple(one.args), one.json, heredocs
+    )

@@ -63,11 +63,13 @@ class Streamed:
     Args:
         window: The stream, at the tar's first byte.
         end: Where in the stream the tar ends at the latest; None where the stream ends with it.
+        inside: Whether the files' contents are in the stream; False where only what pads them is.
     """
 
-    def __init__(self, window: Window, end: int | None = None) -> None:
+    def __init__(self, window: Window, end: int | None = None, *, inside: bool = True) -> None:
         self._window = window
         self._end = end
+        self._inside = inside
 
     def run(self, entries: Entries, wanted: Wanted) -> None:
         """Add the plain entries that come next, as long as there are any."""
@@ -75,7 +77,7 @@ class Streamed:
         while True:
             if self._end is not None:
                 limit = min(limit, start + self._end - self._window.position)
-            used = read_run(buffer, start, limit, entries, wanted, inside=True) - start
+            used = read_run(buffer, start, limit, entries, wanted, inside=self._inside) - start
             self._window.skip(used)
             if used == 0 or limit - start - used >= tar.BLOCK_BYTES * 2:
                 return

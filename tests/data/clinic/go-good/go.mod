@@ -1,0 +1,3 @@
+module example.com/go-good
+
+go 1.22

@@ -1,0 +1,3 @@
+module example.com/go-single-stage
+
+go 1.22

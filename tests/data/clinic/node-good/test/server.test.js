@@ -1,0 +1,1 @@
+require("node:test").test("the build is there", () => require("fs").accessSync("dist/server.js"));
