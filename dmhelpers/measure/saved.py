@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from dmhelpers.engine.client import endpoint, get_json
@@ -33,18 +33,9 @@ def read_image(image: str, *, keep: Iterable[str] = ()) -> SavedImage:
         EngineUnavailable: No engine answers.
         EngineError: What the engine sent is damaged or incomplete.
     """
-    return read_images([image], keep=keep)[0]
-
-
-def read_images(images: Sequence[str], *, keep: Iterable[str] = ()) -> list[SavedImage]:
-    """Read several images, the layers that they share once; arguments and errors as in `read_image`."""
     from dmhelpers.measure.images import image_id_of
 
-    ids = [image_id_of(one) for one in images]
-    patterns = tuple(keep)
-    for image_id, name in zip(ids, images, strict=True):
-        _read(image_id, name, patterns)
-    return [_read(image_id, name, patterns) for image_id, name in zip(ids, images, strict=True)]
+    return _read(image_id_of(image), image, tuple(keep))
 
 
 def read_file(path: str | os.PathLike[str], *, image: str | None = None, keep: Iterable[str] = ()) -> SavedImage:
