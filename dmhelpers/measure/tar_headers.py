@@ -18,6 +18,9 @@ NO_CONTENT = frozenset(b"123456")
 EXTENSION_LIMIT_BYTES = 1_000_000
 """A real extended header holds a path and a few attributes; a larger one is an attack on the reader's memory."""
 _LARGEST = 1 << 50
+_KEYWORDS = frozenset(
+    {"path", "linkpath", "size", "uid", "gid", "GNU.sparse.name", "GNU.sparse.realsize", "GNU.sparse.size"}
+)
 
 
 class Damaged(ValueError):
@@ -75,7 +78,7 @@ def parse(block: bytes, told: dict[str, str]) -> Header:
 
 
 def pax_records(data: bytes) -> dict[str, str]:
-    """Return what an extended header says, by keyword.
+    """Return what an extended header says, by keyword; only what is read here.
 
     Raises:
         Damaged: Its records do not add up.
@@ -87,7 +90,9 @@ def pax_records(data: bytes) -> dict[str, str]:
         if not space or not length.isdigit() or not len(length) + 1 < int(length) <= len(data) - start:
             raise Damaged("an extended header does not add up")
         keyword, _, value = data[start + len(length) + 1 : start + int(length) - 1].partition(b"=")
-        records[keyword.decode("utf-8", "replace")] = value.decode("utf-8", "surrogateescape")
+        name = keyword.decode("utf-8", "replace")
+        if name in _KEYWORDS:
+            records[name] = value.decode("utf-8", "surrogateescape")
         start += int(length)
     return records
 

@@ -24,7 +24,9 @@ from dmhelpers.measure.wanted import (
 from dmhelpers.measure.windows import BUFFER_BYTES, Window
 
 ENTRY_LIMIT = 4_000_000
-"""More entries than any image has: what goes beyond is an attack on the reader's memory."""
+PATH_LIMIT_CHARS = 10_000
+NAMES_LIMIT_CHARS = 500_000_000
+"""More entries, longer paths and more names than any image has: what goes beyond attacks the reader's memory."""
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
@@ -150,6 +152,7 @@ class Scan:
         self.wanted = wanted
         self.budget_bytes = TOTAL_LIMIT_BYTES
         self.entries_left = ENTRY_LIMIT
+        self.names_left = NAMES_LIMIT_CHARS
 
     def layer(self, source: Source) -> tuple[Entries, list[str], list[str]]:
         """Read one layer.
@@ -217,8 +220,9 @@ class Scan:
             more = bool(block[504])
 
     def _entry(self, source: Source, header: Header, path: str) -> FileEntry:
-        if len(path) > tar.EXTENSION_LIMIT_BYTES // 10:
-            raise Damaged(f"a path of {len(path):,} characters is longer than any")
+        self.names_left -= len(path) + len(header.link_target)
+        if len(path) > PATH_LIMIT_CHARS or self.names_left < 0:
+            raise Damaged(f"a path of {len(path):,} characters is longer than any, or there are too many long ones")
         rights = (header.mode, header.uid, header.gid)
         if header.type in tar.NO_CONTENT:
             return self._without_content(header, path, rights)
