@@ -59,6 +59,8 @@ class Standing:
         found = [
             {number for number, one in layer.entries.heads.items() if one == head} for layer in self.saved.layers
         ]
+        if not any(found):
+            return set()
         own = {place for place, number in enumerate(self.numbers) if number in found[self.layers[place]]}
         return own | {place for place, (layer, number) in self.owners.items() if number in found[layer]}
 

@@ -80,13 +80,17 @@ def kinds_of_standing(found: Standing, places: Sequence[int], *, base_layers: in
     dev_folders = _dev_folders(found)
     base = base_layers or 0
     text, program = (_index(False, one, dev_folders).rank for one in (False, True))
-    base_text, base_program = (
-        (_index(True, one, dev_folders).rank for one in (False, True)) if base else (text, program)
-    )
     programs = found.with_head(ELF)
     paths, layers = found.paths, found.layers
-    rank_of = {(False, False): text, (False, True): program, (True, False): base_text, (True, True): base_program}
-    ranks = [rank_of[layers[place] < base, place in programs](paths[place]) for place in places]
+    ranks = [text(paths[place]) for place in places]
+    for at, place in enumerate(places) if programs else ():
+        if place in programs:
+            ranks[at] = program(paths[place])
+    if base:
+        base_text, base_program = (_index(True, one, dev_folders).rank for one in (False, True))
+        for at, place in enumerate(places):
+            if layers[place] < base:
+                ranks[at] = (base_program if place in programs else base_text)(paths[place])
     links = [
         (at, (layers[place], found.link_target(place)))
         for at, place in enumerate(places)

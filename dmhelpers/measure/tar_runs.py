@@ -12,9 +12,8 @@ from dmhelpers.measure.entries import Entries
 from dmhelpers.measure.tar_headers import BLOCK_BYTES
 from dmhelpers.measure.wanted import ELF, Wanted
 
-# name, mode, uid, gid, size, type, "ustar", first byte of the name's prefix
-_PLAIN = struct.Struct("100s 7sx 7sx 7sx 11sx 20x c 100x 5s 83x c 166x")
-_ROOT = b"0000000"
+# name; mode, uid and gid; size; type; "ustar"; first byte of the name's prefix
+_PLAIN = struct.Struct("100s 24s 11sx 20x c 100x 5s 83x c 166x")
 _NUL = b"\0"
 _LETTERS = {b"0": "f", b"5": "d"}
 _ODD_FIRST = (b"", b"/", b".")
@@ -36,22 +35,22 @@ def read_run(
     Returns:
         Where the first header stands that is not of a plain entry, or of one that is not wholly in the buffer.
     """
-    unpack, modes = _PLAIN.unpack_from, dict[bytes, int]()
+    unpack, known = _PLAIN.unpack_from, dict[bytes, tuple[int, tuple[int, int] | None]]()
     add_path, add_size, add_type = entries.paths.append, entries.sizes.append, entries.types.append
     add_mode, suffixes, prefixes = entries.modes.append, wanted.suffixes, wanted.prefixes
     while start + BLOCK_BYTES <= limit:
-        name, mode, uid, gid, size, kind, magic, prefix = unpack(buffer, start)
+        name, rights, size, kind, magic, prefix = unpack(buffer, start)
         letter = _LETTERS.get(kind)
         if letter is None or magic != b"ustar" or prefix != _NUL:
             break
         try:
             stored = int(size, 8) if kind == b"0" else 0
-            rights = modes.get(mode)
-            if rights is None:
-                rights = modes[mode] = int(mode, 8) & 0o7777
-            owner = (int(uid, 8), int(gid, 8)) if uid != _ROOT or gid != _ROOT else None
+            told = known.get(rights)
+            if told is None:
+                told = known[rights] = _rights(rights)
         except ValueError:
             break
+        mode, owner = told
         end = start + BLOCK_BYTES + ((stored + 511 & -512) if inside else -stored % BLOCK_BYTES)
         raw = name.rstrip(b"/\0")
         if end > limit or stored < 0 or _NUL in raw or raw[:1] in _ODD_FIRST or b"/." in raw or b"//" in raw:
@@ -59,7 +58,7 @@ def read_run(
         if letter == "f":
             if raw.endswith(suffixes) or (prefixes and raw.startswith(prefixes)):
                 break
-            if stored and rights & 0o111:
+            if stored and mode & 0o111:
                 head = bytes(buffer[start + BLOCK_BYTES : start + BLOCK_BYTES + min(4, stored)])
                 if not inside or (head == ELF and wanted.go_notes):
                     break
@@ -69,6 +68,12 @@ def read_run(
         add_path("/" + raw.decode("utf-8", "surrogateescape"))
         add_size(stored)
         add_type(letter)
-        add_mode(rights)
+        add_mode(mode)
         start = end
     return start
+
+
+def _rights(fields: bytes) -> tuple[int, tuple[int, int] | None]:
+    """Return mode, and owner and group where they are not both root, from the three fields of a header."""
+    mode, uid, gid = (int(fields[start : start + 7], 8) for start in (0, 8, 16))
+    return mode & 0o7777, (uid, gid) if uid or gid else None
