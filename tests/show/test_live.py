@@ -146,10 +146,31 @@ def test_a_failure_has_its_excerpt_its_cure_and_its_log():
     assert "failed" in states(view).values()
     assert (view.failure.message, view.failure.cure) == (error.message, error.hint)
     assert [one.line for one in view.failure.excerpt if one.meant] == [error.line]
-    assert 1 <= len(view.logs[0].lines) <= FAILED_LOG_LINES
-    for shown in (to_text(view), to_html(view)):
-        assert view.logs[0].lines[-1] in shown
+    assert view.logs == (), "the message has all that the step printed"
+    assert "about to fail" in to_text(view)
+    assert "about to fail" in to_html(view)
     assert f"> {error.line:>3} | RUN" in to_text(view)
+
+
+def test_a_failure_shows_what_the_step_printed_last():
+    """Where the message has not all of it, the last lines of the step that failed stand there, and no other's."""
+    model, _, _ = replay("failing_run")
+    (failed,) = [one.vertex.digest for one in model._work.values() if one.vertex.error]
+    model(LogLine(failed, "".join(f"line {number}\n" for number in range(100))))
+    model.fail(BuildFailed("It broke.", hint="Mend it."))
+    (log,) = model.view().logs
+    assert len(log.lines) == FAILED_LOG_LINES
+    assert log.lines[-1] == "line 99"
+
+
+def test_a_shell_variable_is_no_formula():
+    """Instructions and logs, which have dollar signs, stand in code, and the whole is marked as not to be typeset."""
+    model, _, _ = replay("long_log", until=lambda event: isinstance(event, LogLine))
+    root = ET.fromstring(to_html(model.view()))  # noqa: S314  our own
+    assert "mathjax_ignore" in root.get("class")
+    holding = [one.tag for one in root.iter() if "$" in (one.text or "")]
+    assert holding
+    assert set(holding) <= {"code", "pre"}
 
 
 def test_what_a_failure_stopped_did_not_run():

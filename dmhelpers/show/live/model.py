@@ -176,7 +176,10 @@ class LiveBuild:
     def _logs(self) -> Iterator[LogTail]:
         if self._phase == "failed":
             failed = [one for one in self._work.values() if one.vertex.error and not _stopped(one.vertex)]
-            yield from _tails(failed, FAILED_LOG_LINES)
+            told = self._failure.message if self._failure else ""
+            yield from (
+                one for one in _tails(failed, FAILED_LOG_LINES) if any(line not in told for line in one.lines)
+            )
         elif self._phase == "building":
             yield from _tails([one for one in self._work.values() if _runs(one.vertex)][-_LOGS:], LOG_LINES)
 

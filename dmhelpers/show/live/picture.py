@@ -25,6 +25,9 @@ _TITLE_CHARS = 400
 _BAR_PX, _BAR_HIGH = 180, 12
 _ENDED_STATES = frozenset({"ran", "cached", "failed", "cancelled"})
 _CELL = "text-align:left;vertical-align:top;border:none;padding:1px 8px 1px 0;background:none;"
+# A shell's variables are no formulas: pages typeset what stands between two dollar signs, but not in code.
+_UNTYPESET = "tex2jax_ignore mathjax_ignore"
+_CODE = f"font-family:{MONO};background:none;padding:0;border:none;color:inherit;font-size:inherit"
 _CUT = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis;"
 
 
@@ -37,7 +40,7 @@ def to_html(view: View, *, log_rows: int = 0) -> str:
     """
     colours = theme.stage_colours(stage.label for stage in view.stages)
     parts = [
-        f'<div role="group" aria-label="{_safe(headline(view))}" '
+        f'<div class="{_UNTYPESET}" role="group" aria-label="{_safe(headline(view))}" '
         f'style="color:{INK};font-family:{SANS};font-size:{_SIZE_PX}px;line-height:1.5;max-width:1100px">',
         f'<p style="margin:0 0 4px;font-size:15px"><strong>{_safe(headline(view))}</strong></p>',
         *(f'<p style="margin:0 0 4px;color:{FAINT}">{_safe(one)}</p>' for one in (*view.said, *view.work)),
@@ -86,12 +89,12 @@ def _step(step: LiveStep) -> str:
     strong = "font-weight:bold;" if step.state in {"running", "failed"} else ""
     ink = FAINT if step.state in {"waiting", "not run", "cached"} else INK
     whole = step.instruction if len(step.instruction) <= _TITLE_CHARS else step.instruction[:_TITLE_CHARS] + "…"
-    moved = f' <span style="font-family:{SANS}">· {_safe(step.moved)}</span>' if step.moved else ""
+    moved = f" · {_safe(step.moved)}" if step.moved else ""
     return (
         f'<tr style="background:none;color:{ink}"><td style="{_CELL}"></td>'
         f'<td style="{_CELL}{strong}{_CUT}">{_safe(state_words(step))}</td>'
         f'<td style="{_CELL}">{step.line}</td>'
-        f'<td title="{_safe(whole)}" style="{_CELL}{strong}{_CUT}font-family:{MONO}">{_safe(whole)}{moved}</td></tr>'
+        f'<td title="{_safe(whole)}" style="{_CELL}{strong}{_CUT}">{_code(whole)}{moved}</td></tr>'
     )
 
 
@@ -137,7 +140,7 @@ def _cross(x: float, width: float, height: float) -> str:
 def _log(log: LogTail, rows: int) -> str:
     lines = "\n".join((*log.lines, *([""] * (rows - len(log.lines)))))
     return (
-        f'<p style="margin:6px 0 0;color:{FAINT};{_CUT}">The last lines of {_safe(log.step[:_TITLE_CHARS])}</p>'
+        f'<p style="margin:6px 0 0;color:{FAINT};{_CUT}">The last lines of {_code(log.step[:_TITLE_CHARS])}</p>'
         f'<pre style="margin:2px 0 0;padding:4px 8px;border-left:3px solid {LINE};background:none;color:{INK};'
         f'font-family:{MONO};font-size:12px;line-height:1.4;overflow:hidden;white-space:pre">{_safe(lines)}</pre>'
     )
@@ -160,6 +163,10 @@ def _failure(failure: Failure) -> str:
 def _excerpt_row(line: int, text: str, *, meant: bool) -> str:
     row = f"{'>' if meant else ' '} {line:>3} | {_safe(text)}\n"
     return f"<strong>{row}</strong>" if meant else row
+
+
+def _code(words: str) -> str:
+    return f'<code style="{_CODE}">{_safe(words)}</code>'
 
 
 def _safe(words: str) -> str:
