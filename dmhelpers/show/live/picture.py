@@ -27,7 +27,9 @@ _ENDED_STATES = frozenset({"ran", "cached", "failed", "cancelled"})
 _CELL = "text-align:left;vertical-align:top;border:none;padding:1px 8px 1px 0;background:none;"
 # A shell's variables are no formulas: pages typeset what stands between two dollar signs, but not in code.
 _UNTYPESET = "tex2jax_ignore mathjax_ignore"
-_CODE = f"font-family:{MONO};background:none;padding:0;border:none;color:inherit;font-size:inherit"
+_CODE = (
+    f"font-family:{MONO};white-space:inherit;background:none;padding:0;border:none;color:inherit;font-size:inherit"
+)
 _CUT = "white-space:nowrap;overflow:hidden;text-overflow:ellipsis;"
 
 
