@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("imports", "images", "history", "build", "contents", "course")
+NAMES = ("imports", "images", "history", "build", "live", "contents", "course")
 
 
 def main() -> int:

@@ -95,7 +95,7 @@ def run(path: Path, *, go_on: bool = False, environment: Mapping[str, str] | Non
             resources={"metadata": {"path": str(path.parent)}},
         )
         try:
-            client.execute(env={**os.environ, "DMHELPERS_WORKSPACE": str(workspace), **(environment or {})})
+            client.execute(env={**os.environ, **_own(workspace), **(environment or {})})
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             stopped = str(error)
         except AssertionError as error:  # nbclient's own, where the kernel was killed before it could be asked
@@ -105,6 +105,11 @@ def run(path: Path, *, go_on: bool = False, environment: Mapping[str, str] | Non
     if stopped and not failures:
         failures = (Failure("(the kernel)", "", stopped),)
     return Run(path.stem, done, failures, time.perf_counter() - begun)
+
+
+def _own(workspace: Path) -> dict[str, str]:
+    # What is stored is compared later: a view that changes while a build runs would never be the same.
+    return {"DMHELPERS_WORKSPACE": str(workspace), "DMHELPERS_PROGRESS": "plain"}
 
 
 @contextmanager

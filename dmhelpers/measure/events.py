@@ -60,12 +60,16 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class StatusChanged:
-    """Progress inside a vertex: bytes sent or fetched; `total` is 0 where unknown."""
+    """Progress inside a vertex: bytes sent or fetched; `total` is 0 where unknown.
+
+    `part` tells several of one vertex apart: the layers that it fetches, say.
+    """
 
     digest: str
     name: str
     current: int
     total: int
+    part: str = ""
 
 
 Event = VertexChanged | LogLine | StatusChanged
@@ -112,7 +116,8 @@ class Progress:
             self._take_log(raw["vertex"], base64.b64decode(raw.get("data") or b"").decode("utf-8", "replace"))
         for raw in value.get("statuses") or ():
             name = raw.get("name") or raw.get("id", "")
-            self._listener(StatusChanged(raw["vertex"], name, raw.get("current", 0), raw.get("total", 0)))
+            current, total = raw.get("current", 0), raw.get("total", 0)
+            self._listener(StatusChanged(raw["vertex"], name, current, total, raw.get("id", "")))
         for raw in value.get("warnings") or ():
             self.warnings.append(_warning(raw))
 

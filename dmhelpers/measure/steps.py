@@ -28,7 +28,9 @@ Lines = Mapping[str, frozenset[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class StepPlace:
+    """Where a step stands: its stage, its number by BuildKit's count in that stage, its instruction."""
+
     stage: Stage
     number: int
     instruction: Instruction
@@ -56,7 +58,7 @@ def steps_of(dockerfile: Dockerfile, vertexes: Mapping[str, Vertex], lines: Line
         lines: The exact map from provenance; empty to go by the vertexes' names.
         target: The stage that was built.
     """
-    places = {(place.stage.index, place.number): place for place in _places(dockerfile)}
+    places = {(place.stage.index, place.number): place for place in step_places(dockerfile)}
     needed = dockerfile.needed_by(target)
     labels = {dockerfile.stages[index].label for index in needed}
     found: dict[tuple[int, int], Step] = {}
@@ -106,18 +108,19 @@ def _outcome(stage: Stage, steps: list[Step], earlier: Mapping[int, StageOutcome
     return "cached"
 
 
-def _places(dockerfile: Dockerfile) -> Iterator[_Place]:
+def step_places(dockerfile: Dockerfile) -> Iterator[StepPlace]:
+    """Yield every step of a Dockerfile, built or not, by stage in file order and by number in each."""
     for stage in dockerfile.stages:
         from_image = stage.edges[0].stage_index is None and stage.base.lower() != "scratch"
         opening = stage.instructions[:1] if from_image else ()
         counted = [*opening, *(one for one in dockerfile.work_of(stage) if one.name in _COUNTED)]
         for number, instruction in enumerate(counted, start=1):
-            yield _Place(stage, number, instruction)
+            yield StepPlace(stage, number, instruction)
 
 
 def _places_of(
-    vertex: Vertex, places: Mapping[tuple[int, int], _Place], lines: Lines, needed: Collection[int]
-) -> Iterator[_Place]:
+    vertex: Vertex, places: Mapping[tuple[int, int], StepPlace], lines: Lines, needed: Collection[int]
+) -> Iterator[StepPlace]:
     match = _NAME.match(vertex.name)
     if match is None:
         return
@@ -135,7 +138,7 @@ def _places_of(
         yield from (one for one in places.values() if one.instruction.line in exact)
 
 
-def _reads(place: _Place, name: str) -> bool:
+def _reads(place: StepPlace, name: str) -> bool:
     """Say whether a vertex's name is that of this instruction.
 
     It is asked where the stage in the name is none of this build's: BuildKit carries out a step that two builds
@@ -147,7 +150,7 @@ def _reads(place: _Place, name: str) -> bool:
     return " ".join(place.instruction.text.split()) == text
 
 
-def _step(place: _Place, vertex: Vertex, labels: Collection[str]) -> Step:
+def _step(place: StepPlace, vertex: Vertex, labels: Collection[str]) -> Step:
     named = _NAME.match(vertex.name)
     owner = named["stage"] if named else None
     return Step(
@@ -175,9 +178,9 @@ def _state(vertex: Vertex) -> StepState:
 
 
 def _twin(
-    place: _Place,
+    place: StepPlace,
     found: Mapping[tuple[int, int], Step],
-    places: Mapping[tuple[int, int], _Place],
+    places: Mapping[tuple[int, int], StepPlace],
     dockerfile: Dockerfile,
 ) -> Step | None:
     """Return the step of another stage that BuildKit ran for this one: same base, same instructions up to it."""
@@ -189,7 +192,7 @@ def _twin(
     return None
 
 
-def _history(place: _Place, dockerfile: Dockerfile) -> tuple[str, ...]:
+def _history(place: StepPlace, dockerfile: Dockerfile) -> tuple[str, ...]:
     """Return all that decides about this step's result: an ENV, say, decides about a RUN, but not about a COPY."""
     chain = dockerfile.chain(place.stage)
     told = [chain[0].base]

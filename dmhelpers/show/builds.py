@@ -5,20 +5,30 @@ from __future__ import annotations
 import html
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from dmhelpers.errors import InputError, near_matches
 from dmhelpers.measure.build import TIME_LIMIT_S, run_build
+from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.progress_lines import LinePrinter
-from dmhelpers.measure.records import BuildRecord, StageState
+from dmhelpers.measure.records import BuildRecord, Stage, StageState
+from dmhelpers.measure.request import full_tag
 from dmhelpers.show import tables
+from dmhelpers.show.live.driver import LiveView
 from dmhelpers.units import seconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ProgressStyle = Literal["auto", "plain", "quiet"]
+ProgressStyle = Literal["auto", "live", "plain", "quiet"]
+PROGRESS = "DMHELPERS_PROGRESS"
+"""What ``progress="auto"`` means in a notebook or a terminal: live, plain or quiet."""
+
+_Shown = Literal["live", "plain", "quiet"]
+_STYLES: tuple[_Shown, ...] = ("live", "plain", "quiet")
 
 
 @dataclass(frozen=True)
@@ -140,9 +150,11 @@ def build(
         no_cache: Run every step again.
         rerun: Stages to run again though the rest may come from the cache.
         time_limit_s: Seconds until the build is cancelled on the engine.
-        progress: ``"plain"`` prints a line a step, on standard error so that output can be piped (in a notebook,
-            which shows that channel as alarm, on standard output); ``"quiet"`` prints nothing; ``"auto"`` is plain
-            in a terminal and in a notebook, quiet elsewhere.
+        progress: ``"live"`` shows stages, steps and the running step's output as they change, in a notebook (plain
+            elsewhere); ``"plain"`` prints a line a step, on standard error so that output can be piped (in a
+            notebook, which shows that channel as alarm, on standard output); ``"quiet"`` prints nothing. ``"auto"``
+            is live in a notebook, plain in a terminal and quiet elsewhere; the environment variable
+            `DMHELPERS_PROGRESS` says otherwise for the first two.
 
     Returns:
         The finished build. A stage that the target does not depend on is in it as ``not built``: BuildKit
@@ -152,14 +164,15 @@ def build(
         ProjectNotFound: There is no such folder or Dockerfile.
         DockerfileError: The Dockerfile cannot be read; carries the line.
         StageNotFound: The target, or one to run again, is not one of its stages, or is one without a name.
-        InputError: The tag or the time limit cannot be meant.
+        InputError: The tag, the time limit or the kind of progress cannot be meant.
         NameTaken: The tag names an image that the course did not make.
         BaseImageError: A base image cannot be had.
         EngineUnavailable: There is no engine, or it went away during the build.
         BuildFailed: A step failed; carries stage, line, exit code and log.
     """
-    shown = progress == "plain" or (progress == "auto" and _watched())
-    record = run_build(
+    style = _style(progress)
+    run = partial(
+        run_build,
         project,
         tag=tag,
         target=target,
@@ -168,10 +181,37 @@ def build(
         no_cache=no_cache,
         rerun=rerun,
         time_limit_s=time_limit_s,
-        listener=LinePrinter(_say) if shown else None,
-        say=_say if shown else None,
     )
-    return Build(record)
+    if style == "live":
+
+        def plan() -> tuple[Dockerfile, Stage]:
+            dockerfile = read_dockerfile(project, file=file, build_args=build_args)
+            return dockerfile, dockerfile.find(target)
+
+        return Build(_run_live(run, LiveView(plan, title=full_tag(tag, project_folder(project)))))
+    lines = style == "plain"
+    return Build(run(listener=LinePrinter(_say) if lines else None, say=_say if lines else None))
+
+
+def _run_live(run: Callable[..., BuildRecord], view: LiveView) -> BuildRecord:
+    with view.watching() as succeed:
+        record = run(listener=view.listen, say=view.say)
+        succeed(record)
+    return record
+
+
+def _style(progress: str) -> _Shown:
+    """Return how a build is shown here: what was asked for, else what the environment says, else what fits."""
+    asked, name = progress, "progress="
+    if progress == "auto":
+        if not _watched():
+            return "quiet"
+        asked, name = os.environ.get(PROGRESS) or "auto", f"{PROGRESS}="
+        asked = "live" if asked == "auto" else asked
+    for style in _STYLES:
+        if asked == style:
+            return "plain" if style == "live" and not _in_a_notebook() else style
+    raise InputError(f"{name}{asked} names no way to show a build.", hint=near_matches(asked, ("auto", *_STYLES)))
 
 
 def _in_a_notebook() -> bool:

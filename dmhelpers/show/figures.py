@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dmhelpers.measure.images import base_origin_of, read_history
 from dmhelpers.measure.kinds import reduction
-from dmhelpers.show.plots import layers, sizes
+from dmhelpers.show.plots import layers, sizes, timeline
 from dmhelpers.show.plots import reduction as waterfall
 from dmhelpers.show.plots import treemap as areas
 from dmhelpers.show.treemap_svg import read_model
@@ -14,6 +14,8 @@ from dmhelpers.show.treemap_svg import read_model
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+    from dmhelpers.show.builds import Build
 
 
 def plot_sizes(df: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
@@ -81,3 +83,19 @@ def plot_treemap(contents: pd.DataFrame | str, *, ax: Axes | None = None) -> Axe
         InputError: The table is no table of contents.
     """
     return areas.plot_treemap(read_model(contents), ax=ax)
+
+
+def plot_timeline(*builds: Build, ax: Axes | None = None) -> Axes:
+    """Draw when each step of a build ran: a lane a stage, parallel stages above each other, cache hits hatched.
+
+    Args:
+        builds: What `dm.build` returned, drawn from top to bottom on one axis: a first build and one from the cache.
+        ax: Axes to draw on; a new figure for None.
+
+    Returns:
+        The axes, in seconds from each build's first step. A stage that was not built says so.
+
+    Raises:
+        InputError: There is no build.
+    """
+    return timeline.plot_timeline(*(one.record for one in builds), ax=ax)

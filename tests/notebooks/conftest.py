@@ -129,7 +129,7 @@ def nbval(tmp_path: Path) -> Nbval:
             f"--config-file={ROOT / 'pyproject.toml'}",
         ]
         workspace = tmp_path / "nbval" / "workspace"
-        environment = {**os.environ, "DMHELPERS_WORKSPACE": str(workspace)}
+        environment = {**os.environ, "DMHELPERS_WORKSPACE": str(workspace), "DMHELPERS_PROGRESS": "plain"}
         return subprocess.run(
             [*command, str(path)], capture_output=True, text=True, env=environment, timeout=1500, check=False
         )
