@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dmhelpers.show.builds import Build, build
     from dmhelpers.show.clinic import clinic
     from dmhelpers.show.contents import contents, left_behind
-    from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes, plot_treemap
+    from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes, plot_timeline, plot_treemap
     from dmhelpers.show.stage_graph import stage_graph
     from dmhelpers.show.surface import attack_surface, packages
     from dmhelpers.show.tables import compare, history, images, readable, stages
@@ -53,6 +53,7 @@ _HOMES = {
     "plot_layers": "dmhelpers.show.figures",
     "plot_reduction": "dmhelpers.show.figures",
     "plot_sizes": "dmhelpers.show.figures",
+    "plot_timeline": "dmhelpers.show.figures",
     "plot_treemap": "dmhelpers.show.figures",
     "predict": "dmhelpers.course.predictions",
     "progress": "dmhelpers.course.progress",
@@ -87,6 +88,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "plot_layers",
     "plot_reduction",
     "plot_treemap",
+    "plot_timeline",
     "treemap",
     "run",
     "serve",
