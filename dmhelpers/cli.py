@@ -67,7 +67,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     measure = _add(commands, "measure", "build, run, tabulate and plot the sample projects on your engine", _measure)
-    measure.add_argument("sample", nargs="*", help="sample projects; all of them if none is named")
+    measure.add_argument(
+        "sample", nargs="*", help="sample projects; all that have images to compare if none is named"
+    )
     measure.add_argument("--output", type=Path, default=Path("build/measure"), help="where to write (build/measure)")
     measure.add_argument("--format", choices=("text", "json"), default="text", help="what to print")
     measure.add_argument("--no-cache", action="store_true", help="run every step again")

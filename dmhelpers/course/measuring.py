@@ -14,11 +14,11 @@ from dmhelpers.course import verdicts
 from dmhelpers.course.artefacts import write_artefacts
 from dmhelpers.course.report import MeasuredImage, Report
 from dmhelpers.course.sample_files import copy
-from dmhelpers.course.sample_info import Role, SampleInfo, original, sample_info, samples
+from dmhelpers.course.sample_info import Role, SampleInfo, measured_samples, original, sample_info
 from dmhelpers.engine import bases
 from dmhelpers.engine.containers import serve
 from dmhelpers.engine.info import engine_info
-from dmhelpers.errors import DmHelpersError
+from dmhelpers.errors import DmHelpersError, InputError
 from dmhelpers.measure.build import run_build
 from dmhelpers.measure.images import size_of
 from dmhelpers.measure.kind_rules import LOCK_FILES
@@ -49,7 +49,7 @@ def measure(names: Sequence[str] = (), *, output: Path, no_cache: bool = False, 
     """Measure sample projects and write tables, plots and `measurements.json`.
 
     Args:
-        names: The sample projects; all of them if none is named.
+        names: The sample projects; all that are there to be measured if none is named.
         output: The folder to write to; made if missing, files of the same names are replaced.
         no_cache: Run every build step again.
         say: Called with a sentence for each thing that takes its time.
@@ -58,10 +58,11 @@ def measure(names: Sequence[str] = (), *, output: Path, no_cache: bool = False, 
         The report, whose text is the table beside the exercise's figures and what was measured in words.
 
     Raises:
-        DmHelpersError: An image could not be built or run, or did not answer over HTTP. Nothing is written then.
+        DmHelpersError: An image could not be built or run, or did not answer over HTTP; or a project is not there to
+            be measured. Nothing is written then.
     """
     begun = time.monotonic()
-    infos = [sample_info(name) for name in names or samples()]
+    infos = [_info(name) for name in names or measured_samples()]
     engine = engine_info()
     measured = [_measure_one(info, no_cache=no_cache, say=say) for info in infos]
     answers = tuple(
@@ -78,6 +79,16 @@ def measure(names: Sequence[str] = (), *, output: Path, no_cache: bool = False, 
         answers=answers,
     )
     return write_artefacts(report, measured, output, begun=begun)
+
+
+def _info(name: str) -> SampleInfo:
+    info = sample_info(name)
+    if not info.measured:
+        raise InputError(
+            f"The sample project {name!r} is not there to be measured: it has no images to compare.",
+            hint=f"Measure another one: {', '.join(measured_samples())}.",
+        )
+    return info
 
 
 def _measure_one(info: SampleInfo, *, no_cache: bool, say: Say) -> Measured:

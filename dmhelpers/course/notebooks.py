@@ -33,6 +33,7 @@ NAMES = (
     "08_test_stage",
     "09_multi_stage_for_go",
     "10_inspecting_the_final_image",
+    "11_the_clinic",
 )
 """The notebooks in the order of the course; the number is the file's."""
 

@@ -62,6 +62,7 @@ class SampleInfo:
     """A sample project: its base image, what it answers over HTTP, its images and the exercise's claims.
 
     Asked for `http_path` on `port` inside the container, it answers 200 and a body that contains `http_answer`.
+    One that is not `measured` is there for a lesson of its own: it has no images and no claims.
     """
 
     name: str
@@ -70,6 +71,7 @@ class SampleInfo:
     port: int
     http_path: str
     http_answer: str
+    measured: bool
     images: tuple[SampleImage, ...]
     claims: tuple[SampleClaim, ...]
 
@@ -81,6 +83,11 @@ class SampleInfo:
 def samples() -> tuple[str, ...]:
     """Return the names of the sample projects, in the order of the course."""
     return _names(library())
+
+
+def measured_samples() -> tuple[str, ...]:
+    """Return the names of the sample projects that the main measurement measures, in the order of the course."""
+    return tuple(name for name in samples() if sample_info(name).measured)
 
 
 def sample_info(name: str) -> SampleInfo:
@@ -101,8 +108,9 @@ def sample_info(name: str) -> SampleInfo:
         port=http["port"],
         http_path=http["path"],
         http_answer=http["answer"],
-        images=tuple(_image(one) for one in raw["images"]),
-        claims=tuple(_claim(one) for one in raw["claims"]),
+        measured=raw.get("measured", True),
+        images=tuple(_image(one) for one in raw.get("images", ())),
+        claims=tuple(_claim(one) for one in raw.get("claims", ())),
     )
 
 

@@ -35,8 +35,8 @@ def one_exercise(monkeypatch):
 
 
 def test_there_are_two_exercises_a_notebook_in_order():
-    """Notebooks 01 to 10 have an exercise a and b each, numbered like their notebook."""
-    assert [one.number for one in exercises()] == [f"{number:02}-{part}" for number in range(1, 11) for part in "ab"]
+    """Notebooks 01 to 11 have an exercise a and b each, numbered like their notebook."""
+    assert [one.number for one in exercises()] == [f"{number:02}-{part}" for number in range(1, 12) for part in "ab"]
     for one in exercises():
         assert one.notebook.startswith(one.number[:2] + "_")
 

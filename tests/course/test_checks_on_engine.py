@@ -10,6 +10,7 @@ import os
 import pytest
 
 from dmhelpers.course.checks import check
+from dmhelpers.course.sample_info import original
 from dmhelpers.course.samples import sample
 from dmhelpers.engine.cleanup import cleanup
 from dmhelpers.engine.client import docker_cli
@@ -62,6 +63,16 @@ RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=linux go build {flags}-o /server .
 """
+PATIENT = f"""{NODE} AS builder
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY tsconfig.json ./
+COPY src/ ./src/
+RUN npm run build
+{PACKAGES}COPY limits.json ./
+{DIST}{START}"""
+PRUNED = "RUN npm ci && npm run build && npm prune --omit=dev && npm cache clean --force\n"
 ON_SCRATCH = 'FROM scratch\nCOPY --from=builder /server /server\nENTRYPOINT ["/server"]\n'
 
 
@@ -87,6 +98,12 @@ def api(tmp_path, monkeypatch):
 def go(api):
     """Give a fresh working copy of go-server in the same workspace."""
     return sample("go-server").path
+
+
+@pytest.fixture
+def patient(api):
+    """Give a fresh working copy of the patient in the same workspace."""
+    return sample("patient").path
 
 
 def made(folder, tag, text=None, **options):
@@ -384,3 +401,51 @@ def test_10b(api):
     hold_not_yet("10-b", "it is to be smaller than my-api:latest by more than 1MB")
     made(api, "learner/10-b", RUNTIME)
     hold_not_yet("10-b", "npm's cache is still in it")
+
+
+def test_11a(patient):
+    """Small beyond the base, without development packages, and alive: by two stages or by one."""
+    made(patient, "learner/11-a", PATIENT)
+    made(patient, "patient:poor", PATIENT)
+    hold_not_yet("11-a", "patient:poor adds only")
+    made(patient, "patient:poor", (original("patient") / "Dockerfile").read_text())
+    hold_done("11-a")
+    made(patient, "learner/11-a", f"{NODE}\nWORKDIR /app\nCOPY . .\n{PRUNED}{START}")
+    hold_done("11-a")
+    made(patient, "learner/11-a", PATIENT.replace("COPY limits.json ./\n", ""))
+    hold_not_yet("11-a", "no such file or directory, open '/app/limits.json'")
+    made(patient, "learner/11-a", PATIENT.replace(" --omit=dev", ""))
+    hold_not_yet("11-a", "at least 85% smaller than patient:poor", "it still has development packages")
+    made(patient, "learner/11-a", PATIENT.replace(START, f"RUN echo '{{}}' > limits.json\n{START}"))
+    hold_not_yet("11-a", "answers GET /pulse?intervals=1000,1000 with 400")
+
+
+def test_11a_finds_the_token_wherever_it_is(patient):
+    """A variable is in the configuration, an argument in the history, a Dockerfile that was copied in a layer."""
+    poor = (original("patient") / "Dockerfile").read_text()
+    made(patient, "patient:poor", poor)
+    secret = next(line for line in poor.splitlines() if line.startswith("ENV")).partition("=")[2]
+    made(patient, "learner/11-a", PATIENT.replace(START, f"ENV TOKEN={secret}\n{START}"))
+    hold_not_yet("11-a", "the token is in its configuration, for anybody who starts it and its history")
+    made(patient, "learner/11-a", PATIENT.replace(START, f"ARG TOKEN={secret}\nRUN true\n{START}"))
+    hold_not_yet("11-a", "the token is in its history")
+    (patient / "Dockerfile.old").write_text(poor)
+    made(patient, "learner/11-a", PATIENT.replace(START, f"COPY Dockerfile.old ./\nRUN rm Dockerfile.old\n{START}"))
+    hold_not_yet("11-a", "the token is in the file /app/Dockerfile.old of a layer")
+
+
+@pytest.mark.one_store
+def test_11b(patient):
+    """Clutter stays out of the context, and an edited source is compiled and installs nothing; and it lives."""
+    made(patient, "learner/11-b", PATIENT)
+    hold_not_yet("11-b", "the build context has 17MB, not less than 100kB; the largest: recordings/ 12MB")
+    (patient / ".dockerignore").write_text("node_modules\nrecordings\n")
+    hold_done("11-b")
+    (patient / ".dockerignore").write_text("*\n!src\n!*.json\n")
+    hold_done("11-b")
+    made(patient, "learner/11-b", f"{NODE}\nWORKDIR /app\nADD . .\nRUN npm ci\nRUN npm run build\n{START}")
+    hold_not_yet("11-b", "after a change of src/pulse.ts alone, npm ci ran again (line 4)")
+    made(patient, "learner/11-b", PATIENT.replace("COPY limits.json ./\n", ""))
+    hold_not_yet("11-b", "does not answer over HTTP")
+    (patient / ".dockerignore").write_text("*\n!*.json\n!dist\n")
+    hold_not_yet("11-b", "there is no 'src' in the build context")

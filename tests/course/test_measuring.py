@@ -90,9 +90,16 @@ def test_an_unknown_sample_is_named_before_anything_is_built(capsys: pytest.Capt
     assert "my-api" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_a_sample_that_is_not_measured_is_refused_by_name(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The patient has no images to compare: measuring it ends with 1 and names the samples that have."""
+    assert cli.main(["measure", "patient", "--output", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].endswith("Measure another one: my-api, go-server.")
+    assert not (tmp_path / "out").exists()
+
+
 def test_every_sample_names_what_its_claims_need() -> None:
     """Each claim of a sample.toml has the fields that its kind is measured with, and roles that exist."""
-    for name in sample_info.samples():
+    for name in sample_info.measured_samples():
         info = sample_info.sample_info(name)
         roles = {one.role for one in info.images}
         assert roles == {"base", "single", "builder", "runtime"}

@@ -9,10 +9,11 @@ import tomllib
 
 import pytest
 
-from dmhelpers.course.sample_info import original, samples
+from dmhelpers.course.sample_info import measured_samples, original, samples
 
 MY_API = original("my-api")
 GO_SERVER = original("go-server")
+PATIENT = original("patient")
 
 TYPESCRIPT = """
 FROM node:20-alpine AS builder
@@ -71,7 +72,9 @@ def test_a_dockerfile_is_the_exercise_with_the_deprecated_flag_mended(path, exer
     assert instructions == exercise.replace("--only=production", "--omit=dev").split("\n")[1:-1]
 
 
-@pytest.mark.parametrize("path", sorted((*MY_API.glob("Dockerfile*"), *GO_SERVER.glob("Dockerfile*"))), ids=str)
+@pytest.mark.parametrize(
+    "path", sorted(one for name in samples() for one in original(name).glob("Dockerfile*")), ids=str
+)
 def test_no_dockerfile_asks_for_a_frontend_image(path):
     """A `# syntax=` line would make every build pull an image first."""
     assert "syntax=" not in path.read_text()
@@ -79,10 +82,17 @@ def test_no_dockerfile_asks_for_a_frontend_image(path):
 
 @pytest.mark.parametrize("name", samples())
 def test_every_project_has_what_a_learner_and_a_test_need(name):
-    """README, both Dockerfiles, .dockerignore and an executable verify are in every folder."""
-    for one in ("README.md", "Dockerfile", "Dockerfile.single", ".dockerignore", "verify", "sample.toml"):
+    """README, Dockerfile, sample.toml and an executable verify are in every folder."""
+    for one in ("README.md", "Dockerfile", "verify", "sample.toml"):
         assert (original(name) / one).is_file(), one
     assert os.access(original(name) / "verify", os.X_OK)
+
+
+@pytest.mark.parametrize("name", measured_samples())
+def test_every_measured_project_has_what_it_is_compared_with(name):
+    """A project that is measured has a single stage to compare with, and sends no more than it needs."""
+    for one in ("Dockerfile.single", ".dockerignore"):
+        assert (original(name) / one).is_file(), one
 
 
 def test_my_api_has_the_tree_of_the_exercise():
@@ -111,27 +121,29 @@ def test_tsconfig_is_that_of_the_exercise():
     }
 
 
-def test_the_lock_file_pins_contents_and_no_address():
+@pytest.mark.parametrize("project", [MY_API, PATIENT], ids=lambda one: one.name)
+def test_the_lock_file_pins_contents_and_no_address(project):
     """Each package has its checksum and none an address, so any registry or mirror will do."""
-    text = (MY_API / "package-lock.json").read_text()
+    text = (project / "package-lock.json").read_text()
     packages = json.loads(text)["packages"]
     assert '"resolved"' not in text
     assert not re.search(r"registry|\.tgz", text)
     assert all(found["integrity"].startswith("sha512-") for path, found in packages.items() if path)
     root = packages[""]
-    package = json.loads((MY_API / "package.json").read_text())
+    package = json.loads((project / "package.json").read_text())
     assert (root["dependencies"], root["devDependencies"]) == (package["dependencies"], package["devDependencies"])
 
 
-def test_the_lock_file_marks_the_compiler_as_a_development_package():
+@pytest.mark.parametrize("project", [MY_API, PATIENT], ids=lambda one: one.name)
+def test_the_lock_file_marks_the_compiler_as_a_development_package(project):
     """`npm ci --omit=dev` leaves out TypeScript and every package of type declarations."""
-    packages = json.loads((MY_API / "package-lock.json").read_text())["packages"]
+    packages = json.loads((project / "package-lock.json").read_text())["packages"]
     kept = [path for path, found in packages.items() if path and not found.get("dev")]
     assert "node_modules/express" in kept
     assert not [path for path in kept if "typescript" in path or "@types" in path]
 
 
-@pytest.mark.parametrize("name", samples())
+@pytest.mark.parametrize("name", measured_samples())
 def test_the_build_context_is_without_what_the_image_does_not_need(name):
     """Dockerfiles, notes and what is made again stay out; what `COPY . .` needs goes in."""
     ignored = (original(name) / ".dockerignore").read_text().split()

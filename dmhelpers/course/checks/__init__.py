@@ -23,6 +23,7 @@ _NOTEBOOKS = (
     "n08_test_stage",
     "n09_multi_stage_for_go",
     "n10_inspecting_the_final_image",
+    "n11_the_clinic",
 )
 _given: dict[str, int] = {}
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections.abc import Mapping
-from pathlib import Path
-
+from dmhelpers.course.checks.edits import look_at_edit, note_compiled, note_install
 from dmhelpers.course.checks.probes import matching, need_built
-from dmhelpers.course.checks.records import Exercise, Look, NotYet
-from dmhelpers.course.checks.trials import copied, tried
-from dmhelpers.measure.built import Built
-from dmhelpers.measure.records import Step
+from dmhelpers.course.checks.records import Exercise, Look
+from dmhelpers.course.checks.trials import copied
 
 NOTEBOOK = "03_builder"
 SOURCE = "src/server.ts"
-_INSTALL = re.compile(r"\bnpm\s+(?:ci|install|i|clean-install)\b")
 
 
 def look_at_builder(look: Look) -> None:
@@ -43,50 +36,9 @@ def look_at_order(look: Look) -> None:
     compiled = matching(image.files(), "*/dist/server.js")
     look.need(bool(compiled), "the compiled server", "the image has no dist/server.js")
     with copied(built) as folder:
-        if not (folder / SOURCE).is_file():
-            raise NotYet(f"the project has no {SOURCE}")
-        known = _installs(_steps(folder, built))
-        look.need(bool(known), "a step that installs the packages", "no step of it runs npm ci")
-        again, after = _after_a_change(folder, built)
-    changed = after.get(compiled[0]) != image.files()[compiled[0]]
-    look.expect(
-        changed,
-        f"a changed {SOURCE} is compiled again",
-        f"a changed {SOURCE} does not reach the image: the sources are not copied before they are compiled",
-    )
-    lines = ", ".join(f"line {one.line}" for one in again)
-    look.expect(
-        not again,
-        "npm ci comes from the build cache after that change",
-        f"after a change of {SOURCE} alone, npm ci ran again ({lines}): what is copied before it has changed",
-    )
-
-
-def _after_a_change(folder: Path, built: Built) -> tuple[list[Step], Mapping[str, int]]:
-    """Change the source and build: return the installs that ran again, and the files of the image."""
-    source = folder / SOURCE
-    original = source.read_text(encoding="utf-8")
-    for _ in range(2):
-        source.write_text(f'{original}\nconsole.log("changed by the check {uuid.uuid4().hex}");\n', encoding="utf-8")
-        with tried(folder, built, target=built.target) as trial:
-            again = [one for one in _installs(trial.record.steps) if one.state != "cached"]
-            files = trial.image.files()
-        if not again:
-            break
-        # The engine may have dropped the layer in the meantime. Then it is gone for the unchanged source too.
-        source.write_text(original, encoding="utf-8")
-        if all(one.state == "cached" for one in _installs(_steps(folder, built))):
-            break
-    return again, files
-
-
-def _steps(folder: Path, built: Built) -> tuple[Step, ...]:
-    with tried(folder, built, target=built.target) as trial:
-        return trial.record.steps
-
-
-def _installs(steps: tuple[Step, ...]) -> list[Step]:
-    return [one for one in steps if _INSTALL.search(one.instruction)]
+        edited = look_at_edit(look, folder, built, SOURCE)
+    note_compiled(look, edited, image.files(), compiled[0], SOURCE)
+    note_install(look, edited, SOURCE)
 
 
 EXERCISES = (
