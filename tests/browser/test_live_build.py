@@ -107,3 +107,22 @@ def test_a_build_is_seen_running_cached_and_failed(notebook, lab, warm_cache, un
     saved = {one["id"]: one["outputs"] for one in lab.saved(NAME)["cells"]}
     shown = [one for one in saved["live-2"] if one["output_type"] == "display_data"]
     assert ["built in" in "".join(one["data"]["text/plain"]) for one in shown] == [True]
+    see_exported(page, lab)
+
+
+def see_exported(page, lab):
+    """Export the notebook to HTML and open it where nothing can be fetched: the finished views are there."""
+    from nbconvert import HTMLExporter
+
+    body, _ = HTMLExporter().from_filename(str(lab.folder / "notebooks" / f"{NAME}.ipynb"))
+    path = lab.folder / f"{NAME}.html"
+    path.write_text(body, encoding="utf-8")
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.goto(path.as_uri())
+    views = page.locator("[role=group]")
+    assert views.count() == 3
+    for words, view in zip(("ran", "cached", "What to do:"), views.all(), strict=True):
+        assert words in view.inner_text()
+    assert "not built: runtime does not depend on it" in views.first.inner_text()
+    assert views.first.locator("svg[role=img]").first.is_visible()
+    page.screenshot(path=SCREENSHOTS / "live_exported.png", full_page=True)
