@@ -16,6 +16,12 @@ from dmhelpers.show.widget_view import view_of
 if TYPE_CHECKING:
     from dmhelpers.show.builds import Build
 
+_STYLE = """<style>
+.dm-picker .widget-toggle-button.mod-active { font-weight: bold; outline: 2px solid currentColor;
+  outline-offset: -3px; }
+.dm-picker button:focus-visible { box-shadow: 0 0 0 3px var(--jp-brand-color1, #1976d2); }
+</style>"""
+
 
 class StagePicker:
     """A control for a Dockerfile's target, over the picture of its stages.
@@ -79,22 +85,24 @@ class StagePicker:
             self._sentence.value, self._picture.value = self._words(), self.graph.svg
 
     def _words(self) -> str:
-        return f'<p role="status" style="max-width:56em;line-height:1.5">{html.escape(str(self.plan))}</p>'
+        return f'{_STYLE}<p role="status" style="max-width:56em;line-height:1.5">{html.escape(str(self.plan))}</p>'
 
     def _assembled(self) -> Any:
         import ipywidgets
 
-        self.control = ipywidgets.Dropdown(
+        # Buttons, for JupyterLab takes the arrow keys that a list or radio buttons would need.
+        self.control = ipywidgets.ToggleButtons(
             options=[(f"{one.label} (line {one.line})", one.index) for one in self._dockerfile.stages],
             value=self._index,
             description="Target stage",
-            style={"description_width": "initial"},
-            layout={"width": "max-content", "min_width": "16em"},
+            style={"description_width": "initial", "button_width": "auto"},
         )
         self._sentence = ipywidgets.HTML(self._words())
         self._picture = ipywidgets.HTML(self.graph.svg)
         self.control.observe(self._chosen, names="value")
-        return ipywidgets.VBox([self.control, self._sentence, self._picture])
+        box = ipywidgets.VBox([self.control, self._sentence, self._picture])
+        box.add_class("dm-picker")
+        return box
 
     def _chosen(self, change: Mapping[str, Any]) -> None:
         if change["new"] != self._index:

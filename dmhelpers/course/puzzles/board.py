@@ -18,7 +18,7 @@ STYLE = """<style>
   font-family: var(--jp-code-font-family, monospace); white-space: pre-wrap; overflow-wrap: anywhere;
   line-height: 1.35; }
 .dm-puzzle .dm-line.dm-chosen { outline: 2px solid currentColor; outline-offset: -2px; font-weight: bold; }
-.dm-puzzle button:focus-visible { outline: 3px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
+.dm-puzzle button:focus-visible { box-shadow: 0 0 0 3px var(--jp-brand-color1, #1976d2); }
 .dm-puzzle .widget-html-content { line-height: 1.5; }
 .dm-puzzle th { padding-right: 1em; vertical-align: top; }
 </style>"""
