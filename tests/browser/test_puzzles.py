@@ -18,12 +18,17 @@ CELLS = {
     "imports": """\
 import dmhelpers as dm
 from dmhelpers.course.puzzles.parsons import parsons
+from dmhelpers.course.puzzles.quiz import quiz
 from dmhelpers.show.stage_picker import stage_picker""",
     "parsons": 'parsons("two-stages")',
+    "quiz": 'quiz(dm.sample("go-server"), kind="files")',
     "picker": 'stage_picker(dm.sample("my-api"), file="Dockerfile.test")',
 }
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-FOCUSED = "() => document.activeElement?.tagName === 'BUTTON' ? document.activeElement.innerText.trim() : ''"
+FOCUSED = """() => {
+  const one = document.activeElement
+  return ['BUTTON', 'INPUT'].includes(one?.tagName) ? (one.closest('label') ?? one).innerText.trim() : ''
+}"""
 
 
 @pytest.fixture
@@ -46,6 +51,7 @@ def set_theme(page, name):
     page.get_by_role("menuitem", name="Settings", exact=True).click()
     page.locator(".lm-Menu-itemLabel", has_text="Theme").first.hover()
     page.locator(".lm-Menu-itemLabel").get_by_text(THEMES[name], exact=True).click()
+    page.locator("#jupyterlab-splash").wait_for(state="detached")
     page.wait_for_function("dark => (document.body.dataset.jpThemeLight === 'false') === dark", arg=name == "dark")
 
 
@@ -91,7 +97,7 @@ def test_a_parsons_problem_wrong_then_right_with_the_keyboard_alone(notebook, un
     for at, number in enumerate(wrong, start=1):
         keys.tab_to(text[number], back=at > 1 and number < wrong[at - 2])
         notebook.page.keyboard.press("Enter" if at % 2 else "Space")
-        cell.locator("button", has_text=f"{text[number]}   (in, place {at})").wait_for()
+        cell.locator("button", has_text=f"{text[number]}   (place {at})").wait_for()
     keys.press("Build and check", "Space")
     cell.get_by_text("two-stages: not yet.").wait_for()
     assert "does not build" in notebook.shown("parsons")
@@ -104,6 +110,18 @@ def test_a_parsons_problem_wrong_then_right_with_the_keyboard_alone(notebook, un
     keys.press("Build and check")
     cell.get_by_text("two-stages: solved.").wait_for()
     pictures(notebook, "parsons", "parsons_solved")
+
+
+def test_a_quiz_with_the_keyboard_alone(notebook, warm_cache, unchanged_engine):
+    """Files are ticked with Space; the engine says of each whether it is in the image, and why."""
+    notebook.run("quiz")
+    keys = Keys(notebook, "quiz")
+    keys.press("/server", "Space")
+    notebook.cell("quiz").locator("input:checked").wait_for()
+    keys.press("Ask the engine")
+    notebook.cell("quiz").get_by_text("4 of 4 right.").wait_for()
+    assert "builder, line" in notebook.shown("quiz")
+    pictures(notebook, "quiz", "quiz")
 
 
 def test_the_picker_s_control_changes_the_picture(notebook):

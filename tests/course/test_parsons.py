@@ -141,7 +141,7 @@ def test_the_buttons_do_what_they_say():
     for number in EXPECTED:
         board.lines[number - 1].click()
     assert posed.order == EXPECTED
-    assert board.lines[EXPECTED[0] - 1].description.endswith("(in, place 1)")
+    assert board.lines[EXPECTED[0] - 1].description.endswith("(place 1)")
     assert board.slots[6].description.startswith("▸ 7")
     assert board.slots[7].layout.display == "none"
     board.slots[0].click()

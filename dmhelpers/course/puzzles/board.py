@@ -14,7 +14,7 @@ from dmhelpers.course.puzzles.records import Judged
 from dmhelpers.errors import DmHelpersError
 
 STYLE = """<style>
-.dm-puzzle .dm-line { width: 100%; height: auto; min-height: 30px; padding: 3px 8px; text-align: left;
+.dm-puzzle .dm-line { width: calc(100% - 4px); height: auto; min-height: 30px; padding: 3px 8px; text-align: left;
   font-family: var(--jp-code-font-family, monospace); white-space: pre-wrap; overflow-wrap: anywhere;
   line-height: 1.35; }
 .dm-puzzle .dm-line.dm-chosen { outline: 2px solid currentColor; outline-offset: -2px; font-weight: bold; }
@@ -41,10 +41,10 @@ class Board:
         self.lines = [_line(ipywidgets) for _ in problem.lines]
         self.slots = [_line(ipywidgets) for _ in problem.lines]
         self.up, self.down, self.out = (
-            ipywidgets.Button(description=words, tooltip=f"{words}: the chosen line")
+            ipywidgets.Button(description=words, tooltip=f"{words}: the chosen line", layout={"width": "auto"})
             for words in ("Move up", "Move down", "Take out")
         )
-        self.check = ipywidgets.Button(description="Build and check", icon="play", button_style="primary")
+        self.check = ipywidgets.Button(description="Build and check", icon="play", layout={"width": "auto"})
         self.status, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
         self._bind()
         task = f"<p><strong>{problem.title}</strong> ({problem.level}). {html.escape(problem.task)}</p>"
@@ -70,7 +70,7 @@ class Board:
         """Write the ordering onto the buttons."""
         order, chosen = self.ordering.order, self.ordering.chosen
         for line, button in zip(self.ordering.problem.lines, self.lines, strict=True):
-            place = f"   (in, place {order.index(line.number) + 1})" if line.number in order else ""
+            place = f"   (place {order.index(line.number) + 1})" if line.number in order else ""
             button.description = f"{line.number}  {line.text}{place}"
         for at, button in enumerate(self.slots):
             button.layout.display = None if at < len(order) else "none"
@@ -85,7 +85,7 @@ class Board:
         order, place = self.ordering.order, self.ordering.place
         if not order:
             return "No line is in yet."
-        words = f"{len(order)} lines are in; chosen: place {place + 1}, {self._text(order[place])}"
+        words = f"{len(order)} line{'s' * (len(order) > 1)} in; chosen: place {place + 1}, {self._text(order[place])}"
         return " ".join(filter(None, [words, self.ordering.trouble]))
 
     def _text(self, number: int) -> str:

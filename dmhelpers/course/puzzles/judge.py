@@ -142,7 +142,10 @@ def _stops(probe: Probe, folder: Path) -> str | None:
 
 
 def _said(error: DmHelpersError) -> tuple[str, ...]:
-    lines = [line.rstrip() for line in error.message.splitlines() if line.strip()]
+    # Stack frames of the program that failed say nothing of a Dockerfile.
+    lines = [
+        line.rstrip() for line in error.message.splitlines() if line.strip() and not line.strip().startswith("at ")
+    ]
     # Some hints speak of the error itself, which nobody holds here.
     return tuple(lines) if ".log" in error.hint else (*lines, error.hint)
 

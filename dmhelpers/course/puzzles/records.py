@@ -104,6 +104,7 @@ class Judged:
         return (
             ("seen", self.seen),
             ("missing", self.missing),
-            ("engine", self.engine),
+            ("engine", self.engine[:1]),
+            ("", self.engine[1:]),
             ("lines", self.about),
         )
