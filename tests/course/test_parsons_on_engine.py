@@ -87,6 +87,14 @@ def test_what_does_not_build_says_what_the_engine_said():
     assert not puzzle_records()["parsons two-stages"].done
 
 
+def test_of_a_step_that_fails_the_telling_line_is_shown():
+    """A RUN that fails is named with its line and stage, and with the line of its output that says why."""
+    judged = solved("two-stages", put={"COPY make.js greeting.txt ./": "WORKDIR /build"})
+    assert not judged.done
+    assert judged.engine[0].startswith("RUN node make.js ended with exit code 1 at Dockerfile line 4")
+    assert "Cannot find module" in judged.engine[1]
+
+
 def test_a_dockerfile_that_cannot_be_read_is_not_yet():
     """A first line that is no FROM is answered by the reader, without a build."""
     judged = parsons("two-stages").answer([7])

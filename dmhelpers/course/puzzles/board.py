@@ -44,7 +44,7 @@ class Board:
             ipywidgets.Button(description=words, tooltip=f"{words}: the chosen line", layout={"width": "auto"})
             for words in ("Move up", "Move down", "Take out")
         )
-        self.check = ipywidgets.Button(description="Build and check", icon="play", layout={"width": "auto"})
+        self.check = ipywidgets.Button(description="Build and check", icon="play", layout={"width": "max-content"})
         self.status, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
         self._bind()
         task = f"<p><strong>{problem.title}</strong> ({problem.level}). {html.escape(problem.task)}</p>"

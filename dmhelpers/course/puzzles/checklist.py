@@ -13,6 +13,7 @@ _STYLE = """<style>
 .dm-quiz input:focus-visible { outline: 3px solid var(--jp-brand-color1, #1976d2); outline-offset: 1px; }
 .dm-quiz label { font-family: var(--jp-code-font-family, monospace); }
 .dm-quiz .widget-html-content { line-height: 1.5; }
+.dm-quiz th, .dm-quiz td { padding: 3px 14px 3px 0; vertical-align: top; }
 </style>"""
 
 
@@ -31,7 +32,7 @@ class Checklist:
         self._answer = answer
         self.result: Any = None
         self.boxes = [ipywidgets.Checkbox(description=one, indent=False, layout={"width": "auto"}) for one in items]
-        self.check = ipywidgets.Button(description="Ask the engine", icon="play", layout={"width": "auto"})
+        self.check = ipywidgets.Button(description="Ask the engine", icon="play", layout={"width": "max-content"})
         self.verdict = ipywidgets.HTML()
         self.check.on_click(lambda _: self._ask())
         head = ipywidgets.HTML(f"{_STYLE}<strong>{html.escape(question)}</strong> Tick those for yes.")

@@ -142,12 +142,12 @@ def _stops(probe: Probe, folder: Path) -> str | None:
 
 
 def _said(error: DmHelpersError) -> tuple[str, ...]:
-    # Stack frames of the program that failed say nothing of a Dockerfile.
-    lines = [
-        line.rstrip() for line in error.message.splitlines() if line.strip() and not line.strip().startswith("at ")
-    ]
+    lines = [line.strip() for line in error.message.splitlines() if line.strip()]
+    if isinstance(error, BuildFailed) and error.exit_code is not None:
+        # Of what the program printed, the line that says most: its last ones may be a stack of calls.
+        lines = [lines[0], *filter(None, [_telling(error.log)])]
     # Some hints speak of the error itself, which nobody holds here.
-    return tuple(lines) if ".log" in error.hint else (*lines, error.hint)
+    return tuple(dict.fromkeys(lines if ".log" in error.hint else [*lines, error.hint]))
 
 
 def _about(problem: Problem, order: Sequence[int], *, done: bool) -> tuple[str, ...]:
