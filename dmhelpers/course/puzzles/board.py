@@ -47,23 +47,7 @@ class Board:
         self.check = ipywidgets.Button(description="Build and check", icon="play", layout={"width": "max-content"})
         self.status, self.verdict = ipywidgets.HTML(), ipywidgets.HTML()
         self._bind()
-        task = f"<p><strong>{problem.title}</strong> ({problem.level}). {html.escape(problem.task)}</p>"
-        column = {"width": "26em", "flex": "1 1 26em", "margin": "0 12px 8px 0"}
-        left = ipywidgets.VBox(
-            [_heading(ipywidgets, "Lines: press one to put it in or out"), *self.lines], layout=column
-        )
-        right = ipywidgets.VBox(
-            [
-                _heading(ipywidgets, "Your Dockerfile: press a line to choose it"),
-                *self.slots,
-                ipywidgets.HBox([self.up, self.down, self.out], layout={"flex_flow": "row wrap"}),
-                self.status,
-            ],
-            layout=column,
-        )
-        both = ipywidgets.HBox([left, right], layout={"flex_flow": "row wrap"})
-        self.widget = ipywidgets.VBox([ipywidgets.HTML(STYLE + task), both, self.check, self.verdict])
-        self.widget.add_class("dm-puzzle")
+        self.widget = self._assembled()
         self.show()
 
     def show(self) -> None:
@@ -80,6 +64,23 @@ class Board:
             button.description = f"{'▸' if is_chosen else ' '} {at + 1}  {text}"
             (button.add_class if is_chosen else button.remove_class)("dm-chosen")
         self.status.value = f'<p role="status">{html.escape(self._status())}</p>'
+
+    def _assembled(self) -> Any:
+        import ipywidgets
+
+        posed = self.ordering.problem
+        task = f"<p><strong>{html.escape(posed.title)}</strong> ({posed.level}). {html.escape(posed.task)}</p>"
+        column = {"width": "26em", "flex": "1 1 26em", "margin": "0 12px 8px 0"}
+        row = {"flex_flow": "row wrap"}
+        given = _heading(ipywidgets, "Lines: press one to put it in or out")
+        made = _heading(ipywidgets, "Your Dockerfile: press a line to choose it")
+        moves = ipywidgets.HBox([self.up, self.down, self.out], layout=row)
+        left = ipywidgets.VBox([given, *self.lines], layout=column)
+        right = ipywidgets.VBox([made, *self.slots, moves, self.status], layout=column)
+        both = ipywidgets.HBox([left, right], layout=row)
+        box = ipywidgets.VBox([ipywidgets.HTML(STYLE + task), both, self.check, self.verdict])
+        box.add_class("dm-puzzle")
+        return box
 
     def _status(self) -> str:
         order, place = self.ordering.order, self.ordering.place
