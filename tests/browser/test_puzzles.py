@@ -102,6 +102,11 @@ def test_a_parsons_problem_wrong_then_right_with_the_keyboard_alone(notebook, un
     keys.press("Build and check", "Space")
     cell.get_by_text("two-stages: not yet.").wait_for()
     assert "Cannot find module" in notebook.shown("parsons"), "what the engine said"
+    notebook.page.keyboard.press("Shift+Tab")
+    focused = notebook.page.evaluate(FOCUSED)
+    assert focused in ("Build and check", "Take out"), (
+        "the Tab order goes on where it was, though a build came between"
+    )
     pictures(notebook, "parsons", "parsons_not_yet")
     keys = Keys(notebook, "parsons")
     keys.press(f"3  {text[wrong[2]]}")
