@@ -32,23 +32,25 @@ class Record:
 
 
 def progress() -> pd.DataFrame:
-    """Return how far you are: one row an exercise, in the order of the course.
+    """Return how far you are: one row an exercise, in the order of the course, then one a puzzle that was tried.
 
     Returns:
-        Columns ``exercise`` (str, its number), ``notebook`` (str), ``done`` (bool: a check has said so once)
-        and ``tries`` (int64: how often it was checked). It is kept in ``progress.json`` in the workspace.
+        Columns ``exercise`` (str, its number, or the puzzle's name), ``notebook`` (str, ``"puzzle"`` for those),
+        ``done`` (bool: a check has said so once) and ``tries`` (int64: how often it was checked). It is kept in
+        ``progress.json`` in the workspace.
     """
     from dmhelpers.course.checks import exercises
     from dmhelpers.show import tables
 
     known = records()
-    rows = [(one, known.get(one.number, Record())) for one in exercises()]
+    rows = [(one.number, one.notebook, known.get(one.number, Record())) for one in exercises()]
+    rows += [(name, "puzzle", record) for name, record in sorted(puzzle_records().items())]
     return tables.columns(
         {
-            "exercise": [one.number for one, _ in rows],
-            "notebook": [one.notebook for one, _ in rows],
-            "done": [record.done for _, record in rows],
-            "tries": [record.tries for _, record in rows],
+            "exercise": [name for name, _, _ in rows],
+            "notebook": [where for _, where, _ in rows],
+            "done": [record.done for _, _, record in rows],
+            "tries": [record.tries for _, _, record in rows],
         },
         integers=("tries",),
     )
@@ -56,11 +58,12 @@ def progress() -> pd.DataFrame:
 
 def records() -> dict[str, Record]:
     """Return how far each exercise is that was ever checked, by its number."""
-    found: dict[str, Record] = {}
-    for number, raw in _read(progress_file())["exercises"].items():
-        if isinstance(raw, dict):
-            found[number] = Record(bool(raw.get("done")), _whole(raw.get("tries")))
-    return found
+    return _records("exercises")
+
+
+def puzzle_records() -> dict[str, Record]:
+    """Return how far each puzzle is that was ever tried, by its name, such as ``"parsons two-stages"``."""
+    return _records("puzzles")
 
 
 def note_check(number: str, *, done: bool) -> Record:
@@ -69,12 +72,16 @@ def note_check(number: str, *, done: bool) -> Record:
     Raises:
         InputError: The workspace cannot be written to.
     """
-    with _updating() as content:
-        raw = content["exercises"].get(number)
-        old = raw if isinstance(raw, dict) else {}
-        new = Record(bool(old.get("done")) or done, _whole(old.get("tries")) + 1)
-        content["exercises"][number] = {"done": new.done, "tries": new.tries}
-    return new
+    return _note("exercises", number, done=done)
+
+
+def note_puzzle(name: str, *, done: bool) -> Record:
+    """Count a try at a puzzle, as `note_check` does for exercises.
+
+    Raises:
+        InputError: The workspace cannot be written to.
+    """
+    return _note("puzzles", name, done=done)
 
 
 def guesses(name: str) -> dict[str, Any]:
@@ -96,6 +103,29 @@ def note_guesses(name: str, values: dict[str, Any]) -> None:
 def progress_file() -> Path:
     """Return where it is kept; the file need not exist yet."""
     return workspace_folder() / FILE
+
+
+def _records(part: str) -> dict[str, Record]:
+    found: dict[str, Record] = {}
+    for name, raw in _part(_read(progress_file()), part).items():
+        if isinstance(raw, dict):
+            found[name] = Record(bool(raw.get("done")), _whole(raw.get("tries")))
+    return found
+
+
+def _note(part: str, name: str, *, done: bool) -> Record:
+    with _updating() as content:
+        known = _part(content, part)
+        raw = known.get(name)
+        old = raw if isinstance(raw, dict) else {}
+        new = Record(bool(old.get("done")) or done, _whole(old.get("tries")) + 1)
+        content[part] = {**known, name: {"done": new.done, "tries": new.tries}}
+    return new
+
+
+def _part(content: dict[str, Any], part: str) -> dict[str, Any]:
+    found = content.get(part)
+    return found if isinstance(found, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Verdict:
         return str(self)
 
     def _repr_html_(self) -> str:
-        rows = _html_rows("seen", self.seen) + _html_rows("missing", self.missing)
+        rows = html_rows("seen", self.seen) + html_rows("missing", self.missing)
         after = "".join(f"<p>{html.escape(one)}</p>" for one in (self.next_step, self.note) if one)
         return (
             f"<p><strong>{self.exercise}: {self.word}.</strong> {html.escape(self.title)}</p>"
@@ -126,7 +126,8 @@ class Hint:
         return f"<p><strong>Hint {self.number} of {self.of}.</strong> {html.escape(self.text)}</p>"
 
 
-def _html_rows(name: str, texts: Iterable[str]) -> str:
+def html_rows(name: str, texts: Iterable[str]) -> str:
+    """Return a table row for each text, headed by one word."""
     return "".join(
         f'<tr><th scope="row" style="text-align:left">{name}</th>'
         f'<td style="text-align:left">{html.escape(one)}</td></tr>'

@@ -56,16 +56,23 @@ def write_dockerfile(folder: Path, built: Built, text: str) -> None:
 
 @contextmanager
 def tried(folder: Path, built: Built, *, target: str | None = None) -> Iterator[Trial]:
-    """Build a copy and give the result; its image is removed at the end of the block.
+    """Build a copy and give the result, as `trial_build` does."""
+    with trial_build(folder, file=built.file, target=target) as trial:
+        yield trial
+
+
+@contextmanager
+def trial_build(folder: Path, *, file: str = "Dockerfile", target: str | int | None = None) -> Iterator[Trial]:
+    """Build a folder under a throw-away tag and give the result; its image is removed at the end of the block.
 
     Raises:
         BuildFailed: A step failed.
-        DockerfileError: The changed Dockerfile cannot be read.
+        DockerfileError: The Dockerfile cannot be read.
         StageNotFound: It has no stage of that name.
     """
     tag = f"dmhelpers-check/{uuid.uuid4().hex[:12]}:trial"
     try:
-        record = run_build(folder, tag=tag, target=target, file=built.file, time_limit_s=TIME_LIMIT_S, noted=False)
+        record = run_build(folder, tag=tag, target=target, file=file, time_limit_s=TIME_LIMIT_S, noted=False)
         image = find_image(tag)
         assert image is not None, tag  # noqa: S101  it was built a moment ago
         yield Trial(record, image)
