@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dmhelpers.course.classic import classic_build
     from dmhelpers.course.predictions import compare_guess, predict
     from dmhelpers.course.progress import progress
+    from dmhelpers.course.puzzles.parsons import parsons
+    from dmhelpers.course.puzzles.quiz import quiz
     from dmhelpers.course.samples import sample, samples
     from dmhelpers.engine.cleanup import cleanup
     from dmhelpers.engine.containers import run, serve
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from dmhelpers.show.contents import contents, left_behind
     from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes, plot_timeline, plot_treemap
     from dmhelpers.show.stage_graph import stage_graph
+    from dmhelpers.show.stage_picker import stage_picker
     from dmhelpers.show.surface import attack_surface, packages
     from dmhelpers.show.tables import compare, history, images, readable, stages
     from dmhelpers.show.treemap_svg import treemap
@@ -50,6 +53,7 @@ _HOMES = {
     "images": "dmhelpers.show.tables",
     "left_behind": "dmhelpers.show.contents",
     "packages": "dmhelpers.show.surface",
+    "parsons": "dmhelpers.course.puzzles.parsons",
     "plot_layers": "dmhelpers.show.figures",
     "plot_reduction": "dmhelpers.show.figures",
     "plot_sizes": "dmhelpers.show.figures",
@@ -57,12 +61,14 @@ _HOMES = {
     "plot_treemap": "dmhelpers.show.figures",
     "predict": "dmhelpers.course.predictions",
     "progress": "dmhelpers.course.progress",
+    "quiz": "dmhelpers.course.puzzles.quiz",
     "readable": "dmhelpers.show.tables",
     "run": "dmhelpers.engine.containers",
     "sample": "dmhelpers.course.samples",
     "samples": "dmhelpers.course.samples",
     "serve": "dmhelpers.engine.containers",
     "stage_graph": "dmhelpers.show.stage_graph",
+    "stage_picker": "dmhelpers.show.stage_picker",
     "stages": "dmhelpers.show.tables",
     "treemap": "dmhelpers.show.treemap_svg",
 }
@@ -73,6 +79,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "samples",
     "stages",
     "stage_graph",
+    "stage_picker",
     "build",
     "Build",
     "classic_build",
@@ -97,6 +104,8 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "claim",
     "check",
     "hint",
+    "parsons",
+    "quiz",
     "progress",
     "clinic",
     "cleanup",
