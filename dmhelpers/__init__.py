@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dmhelpers.show.contents import contents, left_behind
     from dmhelpers.show.figures import plot_layers, plot_reduction, plot_sizes, plot_timeline, plot_treemap
     from dmhelpers.show.stage_graph import stage_graph
+    from dmhelpers.show.stage_graph.plan import would_build
     from dmhelpers.show.stage_picker import stage_picker
     from dmhelpers.show.surface import attack_surface, packages
     from dmhelpers.show.tables import compare, history, images, readable, stages
@@ -71,6 +72,7 @@ _HOMES = {
     "stage_picker": "dmhelpers.show.stage_picker",
     "stages": "dmhelpers.show.tables",
     "treemap": "dmhelpers.show.treemap_svg",
+    "would_build": "dmhelpers.show.stage_graph.plan",
 }
 
 __all__ = [  # noqa: RUF022  in the order of a lesson
@@ -79,6 +81,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "samples",
     "stages",
     "stage_graph",
+    "would_build",
     "stage_picker",
     "build",
     "Build",
