@@ -5,13 +5,12 @@ from __future__ import annotations
 import html
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from dmhelpers.engine import bases
+from dmhelpers.engine import bases, recorded
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import EngineError
@@ -84,7 +83,7 @@ def classic_build(
     bases.ensure_many([one for one in bases.known() if one in named])
     before = _image_ids()
     made: list[str] = []
-    begun, reached, error, exit_code = time.monotonic(), -1, "", 0
+    begun, reached, error, exit_code = recorded.clock_s(), -1, "", 0
     try:
         for event in _events(dockerfile, stage.name if target is not None else None):
             text = str(event.get("stream", ""))
@@ -97,7 +96,7 @@ def classic_build(
     finally:
         _remove(made, before)
     states = tuple((one.label, _state(one.index, reached, failed=bool(error))) for one in dockerfile.stages)
-    return ClassicBuild(_shown(file, target), exit_code, states, error, time.monotonic() - begun)
+    return ClassicBuild(_shown(file, target), exit_code, states, error, recorded.clock_s() - begun)
 
 
 def _events(dockerfile: Dockerfile, target: str | None) -> Iterator[dict[str, Any]]:
