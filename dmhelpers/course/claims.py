@@ -8,6 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dmhelpers.engine.recorded import marks
 from dmhelpers.errors import ClaimBroken
 
 CLAIMS_LOG = "DMHELPERS_CLAIMS_LOG"
@@ -18,7 +19,8 @@ CLAIMS_LOG = "DMHELPERS_CLAIMS_LOG"
 class Claim:
     """A sentence, what it expects, what was measured, and whether it holds here.
 
-    `outdated` marks a sentence of the written exercise that is no longer true of today's Docker.
+    `outdated` marks a sentence of the written exercise that is no longer true of today's Docker; `recorded` says
+    when and with which engine it was measured, in recorded mode, else ``""``.
     """
 
     claim: str
@@ -26,6 +28,7 @@ class Claim:
     measured: str
     holds: bool
     outdated: bool = False
+    recorded: str = ""
 
     @property
     def verdict(self) -> str:
@@ -54,6 +57,7 @@ class Claim:
             ("expected", self.expected),
             ("measured", self.measured),
             ("holds", self.verdict),
+            *([("recorded", self.recorded.removeprefix("recorded "))] if self.recorded else []),
         )
 
 
@@ -74,7 +78,7 @@ def claim(text: str, *, expected: object, measured: object, holds: bool, outdate
     Raises:
         ClaimBroken: It does not hold; or it is said to be outdated, and holds.
     """
-    made = Claim(text, str(expected), str(measured), bool(holds), outdated)
+    made = Claim(text, str(expected), str(measured), bool(holds), outdated, marks.sentence())
     _log(made)
     if made.holds == outdated:
         raise ClaimBroken(_broken(made), hint=_cure(made))

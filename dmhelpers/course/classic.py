@@ -15,6 +15,7 @@ from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import EngineError
 from dmhelpers.measure.dockerfile import Dockerfile, read_dockerfile
+from dmhelpers.show import stamp
 from dmhelpers.units import seconds
 
 TIME_LIMIT_S = 600.0
@@ -40,7 +41,7 @@ class ClassicBuild:
     def __str__(self) -> str:
         width = max(len(name) for name, _ in self.stages)
         lines = [f"exit code {self.exit_code} after {seconds(self.duration_s)} with: {self.command}"]
-        return "\n".join([*lines, *(f"  {name:<{width}}  {state}" for name, state in self.stages)])
+        return stamp.lines(*lines, *(f"  {name:<{width}}  {state}" for name, state in self.stages))
 
     def __repr__(self) -> str:
         return str(self)
@@ -51,6 +52,7 @@ class ClassicBuild:
             f"<p><strong>Exit code {self.exit_code}</strong> after {seconds(self.duration_s)} with "
             f"<code>{html.escape(self.command)}</code></p>"
             f"<table><thead><tr><th>stage</th><th>state</th></tr></thead><tbody>{rows}</tbody></table>"
+            f"{stamp.paragraph()}"
         )
 
 

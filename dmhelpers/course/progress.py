@@ -51,6 +51,7 @@ def progress() -> pd.DataFrame:
             "tries": [record.tries for _, record in rows],
         },
         integers=("tries",),
+        asked=False,
     )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dmhelpers.engine.recorded import marks
 from dmhelpers.measure.build import TIME_LIMIT_S, run_build
 from dmhelpers.measure.progress_lines import LinePrinter
 from dmhelpers.measure.records import BuildRecord, StageState
-from dmhelpers.show import tables
+from dmhelpers.show import stamp, tables
 from dmhelpers.units import seconds
 
 if TYPE_CHECKING:
@@ -97,11 +98,12 @@ class Build:
         lines = [f"{self.tag} built in {seconds(self.duration_s)} with: {self.command}"]
         lines += [f"  {one.stage:<{width}}  {one.state}{_took(one)}" for one in self.record.stages]
         lines += [f"  warning: {one}" for one in self.warnings]
-        return "\n".join(lines)
+        return stamp.lines(*lines)
 
     def __repr__(self) -> str:
         states = ", ".join(f"{one.stage}: {one.state}" for one in self.record.stages)
-        return f"<Build {self.tag} ({states})>"
+        said = marks.sentence()
+        return f"<Build {self.tag} ({states}){', ' if said else ''}{said}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -113,7 +115,7 @@ class Build:
         return (
             f"<p><strong>{head}</strong> with <code>{html.escape(self.command)}</code></p>"
             f"<table><thead><tr><th>stage</th><th>state</th><th>time</th></tr></thead><tbody>{rows}</tbody></table>"
-            f"{warnings}"
+            f"{warnings}{stamp.paragraph()}"
         )
 
 
