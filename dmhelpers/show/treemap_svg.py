@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from dmhelpers.engine.recorded import marks
 from dmhelpers.show import stamp
 from dmhelpers.show.plots import theme
 from dmhelpers.show.plots.kind_looks import SMALLER, KindLook, look_of
@@ -69,7 +70,8 @@ class Treemap:
         return to_text(self.model)
 
     def __repr__(self) -> str:
-        return f"<Treemap {self.model.title}>"
+        said = marks.sentence()
+        return f"<Treemap {self.model.title}{', ' if said else ''}{said}>"
 
     def _repr_svg_(self) -> str:
         return self.svg

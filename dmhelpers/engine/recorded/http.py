@@ -14,6 +14,7 @@ from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from requests.exceptions import ReadTimeout
 from urllib3 import HTTPResponse
+from urllib3.exceptions import HTTPError
 
 from dmhelpers.engine.recorded import requests as forms
 from dmhelpers.engine.recorded.privacy import of_the_course
@@ -48,17 +49,20 @@ class Recording(BaseAdapter):
         kind, images = _kind(request), _images(request, keep.tags)
         try:
             answer = self._inner.send(request, *args, **kwargs)
-        except OSError as error:
-            if "timed out" in str(error):
-                keep.note(kind, form, {"timed_out": True}, time.monotonic() - begun, images)
-            raise
-        body = _course_part(request, answer.raw.read(decode_content=True), answer.status_code, keep)
+            body = answer.raw.read(decode_content=True)
+        except (OSError, HTTPError) as error:
+            if "timed out" not in str(error):
+                raise
+            keep.note(kind, form, {"timed_out": True}, time.monotonic() - begun, images)
+            raise ReadTimeout(error) from error
+        kept = _course_part(request, body, answer.status_code, keep)
         headers = {name: value for name, value in answer.headers.items() if name.lower() in _KEPT}
         chunked = answer.headers.get("Transfer-Encoding") == "chunked"
         note_tags(request, answer.status_code, body, keep.tags)
-        made = {"status": answer.status_code, "headers": headers, "chunked": chunked, "body": keep.keep(body)}
+        made = {"status": answer.status_code, "headers": headers, "chunked": chunked, "body": keep.keep(kept)}
         keep.note(kind, form, made, time.monotonic() - begun, images)
-        return response(request, made, body)
+        # Lists are used as they are kept, so that what follows from them is what follows in recorded mode.
+        return response(request, made, body if _path(request) == "/info" else kept)
 
     def close(self) -> None:
         """Close the other transport."""
@@ -101,13 +105,19 @@ _KEPT = ("content-type", "x-docker-container-path-stat")
 
 
 class _Body(BufferedReader):
-    """An answer's bytes as docker-py looks at them: a file below it, and chunks of one byte."""
+    """An answer's bytes as docker-py looks at them: a file below it, and a chunk a line."""
 
     chunked = False
-    chunk_left = 0
+
+    @property
+    def chunk_left(self) -> int:
+        """The bytes that are left of this line, as far as they are at hand."""
+        there = self.peek()
+        return there.find(b"\n") + 1 or len(there)
 
     @property
     def fp(self) -> _Body:
+        """Itself: where docker-py expects the answer of `http.client`, and in it the socket's file."""
         return self
 
 

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
+from dmhelpers.engine.recorded import cells
 from dmhelpers.engine.recorded.privacy import Hider
 from dmhelpers.engine.recorded.store import Exchange, Recording
 
@@ -28,6 +29,7 @@ class Recorder:
         self.hider = Hider.of_this_machine()
         self._exchanges: list[Exchange] = []
         self._documents: set[str] = set()
+        self._cell: str | None = None
         self._lock = threading.Lock()
         atexit.register(self.write)
 
@@ -37,7 +39,11 @@ class Recorder:
         """Keep one exchange; `answer` is plain JSON."""
         hidden = self.hider.hide_json(answer)
         made = Exchange(kind, self.hider.hide(request), hidden, round(duration_s, 3), images)
+        cell = cells.current()
         with self._lock:
+            if cell is not None and cell != self._cell:
+                self._cell = cell
+                self._exchanges.append(Exchange("cell", cell, None))
             self._exchanges.append(made)
 
     def keep(self, data: bytes) -> Any:

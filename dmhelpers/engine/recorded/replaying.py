@@ -11,6 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from dmhelpers.engine.recorded import cells
 from dmhelpers.engine.recorded.store import Exchange, Recording
 from dmhelpers.errors import NotRecorded
 
@@ -35,6 +36,7 @@ class Player:
         self._known: dict[str, _Track] = {}
         self._state: Path | None = None
         self._done: list[tuple[str, str]] = []
+        self._cell: str | None = None
         name = Path(notebook).stem
         names = recording.notebooks()
         self._named = next((one for one in names if one == name), None)
@@ -85,6 +87,8 @@ class Player:
         return None
 
     def _find(self, kind: str, request: str) -> Exchange | None:
+        if self._named is None:
+            self._follow(cells.current())
         found = self._take(self._current, kind, request)
         if found is None and self._named is None:
             for one in self.recording.notebooks():
@@ -95,6 +99,15 @@ class Player:
         if found is not None and kind in STEERING:
             self._done.append((kind, request))
         return found
+
+    def _follow(self, cell: str | None) -> None:
+        """Go to the notebook that this cell stands in, if it stands in another one."""
+        if cell is None or cell == self._cell:
+            return
+        self._cell = cell
+        holding = [one for one in self.recording.notebooks() if ("cell", cell) in self._track(one).at]
+        if holding and self._current not in holding:
+            self._switch(holding[0])
 
     def _take(self, notebook: str, kind: str, request: str) -> Exchange | None:
         return self._track(notebook).take(kind, request, self.tags) if notebook else None

@@ -65,7 +65,7 @@ def test_a_container_prints_what_it_printed(recorded_mode):
 
 
 def test_a_command_answers_and_writes_its_file(recorded_mode, tmp_path):
-    """A recorded command prints what it printed, fails as it failed, and its file is written where it is asked for."""
+    """A recorded command prints and fails as it did, and its file is written where it is asked for."""
     copied = {"exit_code": 0, "stdout": "", "stderr": "", "file": {"text": "content"}}
     failed = {"exit_code": 1, "stdout": "", "stderr": "no such thing", "file": None}
     recorded_mode(
