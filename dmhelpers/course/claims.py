@@ -100,7 +100,8 @@ def _log(made: Claim) -> None:
     path = os.environ.get(CLAIMS_LOG)
     if not path:
         return
-    line = json.dumps(asdict(made), ensure_ascii=False) + "\n"
+    told = {name: value for name, value in asdict(made).items() if name != "recorded" or value}
+    line = json.dumps(told, ensure_ascii=False) + "\n"
     # One write to a file opened for appending: notebooks that run side by side do not cut each other's lines.
     descriptor = os.open(Path(path).expanduser(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dmhelpers.engine.recorded import marks
+from dmhelpers.show.recorded_frame import SENTENCE, recorded_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +33,8 @@ def stamped(frame: pd.DataFrame) -> pd.DataFrame:
     said = note()
     if not said:
         return frame
-    from dmhelpers.show.recorded_frame import RecordedFrame
-
-    made = RecordedFrame(frame)
+    made = recorded_frame()(frame)
     made.attrs.update(frame.attrs)
-    for name, value in {**marks.attributes(), RecordedFrame.SENTENCE: said}.items():
+    for name, value in {**marks.attributes(), SENTENCE: said}.items():
         made.attrs[name] = value
     return made

@@ -12,6 +12,7 @@ from dmhelpers.measure import compare as comparing
 from dmhelpers.measure import images as reading
 from dmhelpers.measure.dockerfile import read_dockerfile
 from dmhelpers.show import stamp
+from dmhelpers.show.recorded_frame import is_recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +173,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         form = forms[ending] if ending else _text
         title = str(name).removesuffix(ending or "")
         shown[title] = ["" if value is None else form(value) for value in _objects(frame, name)]
-    return columns(shown, asked=hasattr(frame, "SENTENCE"))
+    return columns(shown, asked=is_recorded(frame))
 
 
 def _objects(frame: pd.DataFrame, name: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmhelpers.engine.recorded.session import clock_s, exchange, forget, paused, player, recorder
 
@@ -25,5 +25,7 @@ def connect(client: docker.APIClient) -> docker.APIClient:
     from dmhelpers.engine.recorded import http
 
     url = client.base_url
-    client.mount(url, http.Replaying(replay) if replay is not None else http.Recording(client.get_adapter(url)))
+    # A transport is whatever sends; requests' own base class would bring requests along with every import.
+    transport: Any = http.Replaying(replay) if replay is not None else http.Recording(client.get_adapter(url))
+    client.mount(url, transport)
     return client

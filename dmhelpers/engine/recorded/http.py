@@ -10,18 +10,15 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from requests import PreparedRequest, Response
-from requests.adapters import BaseAdapter
-from requests.exceptions import ReadTimeout
-from urllib3 import HTTPResponse
-from urllib3.exceptions import HTTPError
-
 from dmhelpers.engine.recorded import requests as forms
 from dmhelpers.engine.recorded.privacy import of_the_course
 from dmhelpers.engine.recorded.replaying import Player, not_recorded
 from dmhelpers.errors import NotRecorded
 
 if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+    from requests.adapters import BaseAdapter
+
     from dmhelpers.engine.recorded.recording import Recorder
 
 _STREAMED = "/images/get"
@@ -30,15 +27,17 @@ _STREAMED = "/images/get"
 _GONE = json.dumps({"message": "not in the recording"}).encode()
 
 
-class Recording(BaseAdapter):
+class Recording:
     """Asks the engine through another transport and keeps what it answered."""
 
     def __init__(self, inner: BaseAdapter) -> None:
-        super().__init__()
         self._inner = inner
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """Send a request, and keep its answer."""
+        from requests.exceptions import ReadTimeout
+        from urllib3.exceptions import HTTPError
+
         from dmhelpers.engine.recorded.session import recorder
 
         keep = recorder(anyhow=_path(request) == "/info")
@@ -69,11 +68,10 @@ class Recording(BaseAdapter):
         self._inner.close()
 
 
-class Replaying(BaseAdapter):
+class Replaying:
     """Answers from a recording."""
 
     def __init__(self, player: Player) -> None:
-        super().__init__()
         self._player = player
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002  a transport's own
@@ -92,6 +90,8 @@ class Replaying(BaseAdapter):
                 raise
             return response(request, {"status": 404, "headers": {}, "chunked": False}, _GONE)
         if found.get("timed_out"):
+            from requests.exceptions import ReadTimeout
+
             raise ReadTimeout("timed out, as it did when this was recorded")
         body = self._player.recording.bytes_of(found["body"])
         note_tags(request, found["status"], body, self._player.tags)
@@ -123,6 +123,9 @@ class _Body(BufferedReader):
 
 def response(request: PreparedRequest, made: Mapping[str, Any], body: bytes) -> Response:
     """Return an answer made of its kept parts."""
+    from requests import Response
+    from urllib3 import HTTPResponse
+
     file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed with the answer
     file.write(body)
     file.seek(0)

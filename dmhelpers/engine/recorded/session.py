@@ -94,13 +94,16 @@ def forget() -> None:
 
 
 def recording_folder() -> Path:
-    """Return where the recording is looked for: `DMHELPERS_RECORDING`, else `recordings` beside the notebooks."""
+    """Return the recording's folder.
+
+    That is `DMHELPERS_RECORDING`, else ``recordings`` or ``build/recordings`` in this folder or one above it.
+    """
     named = os.environ.get(FOLDER)
     if named:
         return Path(named).expanduser().absolute()
     here = Path.cwd()
-    near = [here, *here.parents]
-    return next((one / "recordings" for one in near if (one / "recordings" / "manifest.json").is_file()), here)
+    near = [one / place for one in (here, *here.parents) for place in ("recordings", "build/recordings")]
+    return next((one for one in near if (one / "manifest.json").is_file()), here / "recordings")
 
 
 @functools.lru_cache(maxsize=1)

@@ -121,3 +121,25 @@ def test_without_the_mode_nothing_is_in_the_way(recorded_mode, monkeypatch):
     assert session.player() is None
     assert session.recorder() is None
     assert session.exchange("a", "b", lambda: json.loads("[1]")) == [1]
+
+
+def test_a_recording_is_found_above_the_notebook(tmp_path, monkeypatch):
+    """Without DMHELPERS_RECORDING the nearest recording of this folder or one above it is taken."""
+    monkeypatch.delenv("DMHELPERS_RECORDING", raising=False)
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    monkeypatch.chdir(notebooks)
+    assert session.recording_folder() == notebooks / "recordings"
+    made = tmp_path / "build" / "recordings"
+    made.mkdir(parents=True)
+    (made / "manifest.json").touch()
+    assert session.recording_folder() == made
+
+
+def test_an_unnamed_notebook_is_found_by_its_cells(recorded_mode, monkeypatch):
+    """The cell that asks says which notebook's log answers, before anything is built."""
+    recording = recorded_mode(Exchange("http", "q", "of 00"))
+    recording.write("01_core_concept", [Exchange("cell", "c1", None), Exchange("http", "q", "of 01")])
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.setattr("dmhelpers.engine.recorded.cells.current", lambda: "c1")
+    assert session.exchange("http", "q", lambda: None) == "of 01"
