@@ -98,8 +98,10 @@ def _record_one(where: Shelf, name: str, recording: Recording, say: Callable[[st
         aside = Recording(Path(scratch) / "recording")
         state = Path(scratch) / "state"
         environment = {session.RECORD: str(aside.folder), session.NOTEBOOK: name, STATE: str(state)}
-        done = run(where.solution(name), environment=environment)
-        _tidy(environment)
+        try:
+            done = run(where.solution(name), environment=environment)
+        finally:
+            _tidy(environment)
         if done.failures or not aside.notebooks():
             why = done.failures[0].error.strip().splitlines()[-1] if done.failures else "its kernel kept nothing"
             say(f"{name}: failed after {seconds(done.duration_s)} and is not in the recording: {why}")

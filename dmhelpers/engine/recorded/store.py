@@ -14,7 +14,7 @@ from dmhelpers.errors import InputError
 
 FORM = 1
 _INLINE_BYTES = 400
-_LEVEL = 19
+_LEVEL, _QUICK_LEVEL, _LARGE_BYTES = 19, 6, 4_000_000
 _HINT = "Make one where an engine runs: dmhelpers record"
 
 
@@ -126,7 +126,8 @@ class Recording:
 
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(".part")
-        aside.write_bytes(zstandard.ZstdCompressor(level=_LEVEL).compress(data))
+        level = _LEVEL if len(data) < _LARGE_BYTES else _QUICK_LEVEL  # the best one takes a minute for 50 MB
+        aside.write_bytes(zstandard.ZstdCompressor(level=level).compress(data))
         aside.replace(path)
 
 
