@@ -57,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add(commands, "doctor", "check one by one what the course needs, with the cure for what is amiss", _doctor)
     _add_measure(commands)
     _add_clinic(commands)
+    _add_record(commands)
     _add_engine(commands)
     _add_bases(commands)
     _add(
@@ -88,6 +89,16 @@ def _add_clinic(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     severities = ("high", "medium", "low", "never")
     help_text = "end with 1 if there is advice of this severity or above (never)"
     clinic.add_argument("--fail-on", choices=severities, default="never", help=help_text)
+
+
+def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    record = _add(commands, "record", "keep an engine's answers, to read the course where none can run", _record)
+    record.add_argument("number", nargs="*", help="notebooks, by number; all of them if none is named")
+    default = Path("build/recordings")
+    record.add_argument("--output", type=Path, default=default, metavar="DIR", help=f"where to write ({default})")
+    record.add_argument(
+        "--force", action="store_true", help="write over a recording of another version of the course"
+    )
 
 
 def _add_engine(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -136,6 +147,13 @@ def _measure(arguments: argparse.Namespace) -> int:
     report = measure(arguments.sample, output=arguments.output, no_cache=arguments.no_cache, say=_say)
     print(report.as_json() if arguments.format == "json" else report)
     return 0
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    from dmhelpers.course.notebooks import shelf
+    from dmhelpers.course.recording import record
+
+    return record(shelf(), arguments.number, output=arguments.output, force=arguments.force, say=_say)
 
 
 def _clinic(arguments: argparse.Namespace) -> int:

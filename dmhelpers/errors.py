@@ -5,6 +5,7 @@
     DmHelpersError
     ├── EngineError
     │   ├── EngineUnavailable      no engine answers, or this person may not use it
+    │   │   └── NotRecorded        recorded mode, and this was not asked when it was recorded
     │   ├── EngineTooOld           an engine or buildx below the course's minimum
     │   ├── CommandFailed          a `docker` command ended with another code than 0
     │   ├── EngineRefused          the Engine API answered with an error
@@ -59,6 +60,10 @@ class EngineError(DmHelpersError):
 
 class EngineUnavailable(EngineError):
     """No engine answers, or this person may not use the one that is there."""
+
+
+class NotRecorded(EngineUnavailable):
+    """Recorded mode answers in an engine's place, and what was asked is not in the recording."""
 
 
 class EngineTooOld(EngineError):

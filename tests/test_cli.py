@@ -11,7 +11,7 @@ import pytest
 from dmhelpers import cli
 from dmhelpers.errors import BuildFailed, EngineUnavailable
 
-COMMANDS = ("doctor", "measure", "clinic", "engine", "bases", "cleanup")
+COMMANDS = ("doctor", "measure", "clinic", "record", "engine", "bases", "cleanup")
 SUBCOMMANDS = {"engine": ("up", "status", "down"), "bases": ("list", "prepare", "remove")}
 
 

@@ -8,6 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dmhelpers.engine.recorded import marks
 from dmhelpers.errors import ClaimBroken
 
 CLAIMS_LOG = "DMHELPERS_CLAIMS_LOG"
@@ -18,7 +19,8 @@ CLAIMS_LOG = "DMHELPERS_CLAIMS_LOG"
 class Claim:
     """A sentence, what it expects, what was measured, and whether it holds here.
 
-    `outdated` marks a sentence of the written exercise that is no longer true of today's Docker.
+    `outdated` marks a sentence of the written exercise that is no longer true of today's Docker; `recorded` says
+    when and with which engine it was measured, in recorded mode, else ``""``.
     """
 
     claim: str
@@ -26,6 +28,7 @@ class Claim:
     measured: str
     holds: bool
     outdated: bool = False
+    recorded: str = ""
 
     @property
     def verdict(self) -> str:
@@ -54,6 +57,7 @@ class Claim:
             ("expected", self.expected),
             ("measured", self.measured),
             ("holds", self.verdict),
+            *([("recorded", self.recorded.removeprefix("recorded "))] if self.recorded else []),
         )
 
 
@@ -74,7 +78,7 @@ def claim(text: str, *, expected: object, measured: object, holds: bool, outdate
     Raises:
         ClaimBroken: It does not hold; or it is said to be outdated, and holds.
     """
-    made = Claim(text, str(expected), str(measured), bool(holds), outdated)
+    made = Claim(text, str(expected), str(measured), bool(holds), outdated, marks.sentence())
     _log(made)
     if made.holds == outdated:
         raise ClaimBroken(_broken(made), hint=_cure(made))
@@ -96,7 +100,8 @@ def _log(made: Claim) -> None:
     path = os.environ.get(CLAIMS_LOG)
     if not path:
         return
-    line = json.dumps(asdict(made), ensure_ascii=False) + "\n"
+    told = {name: value for name, value in asdict(made).items() if name != "recorded" or value}
+    line = json.dumps(told, ensure_ascii=False) + "\n"
     # One write to a file opened for appending: notebooks that run side by side do not cut each other's lines.
     descriptor = os.open(Path(path).expanduser(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import html
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from dmhelpers.engine import bases
+from dmhelpers.engine import bases, recorded
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import EngineError
 from dmhelpers.measure.dockerfile import Dockerfile, read_dockerfile
+from dmhelpers.show import stamp
 from dmhelpers.units import seconds
 
 TIME_LIMIT_S = 600.0
@@ -41,7 +41,7 @@ class ClassicBuild:
     def __str__(self) -> str:
         width = max(len(name) for name, _ in self.stages)
         lines = [f"exit code {self.exit_code} after {seconds(self.duration_s)} with: {self.command}"]
-        return "\n".join([*lines, *(f"  {name:<{width}}  {state}" for name, state in self.stages)])
+        return stamp.lines(*lines, *(f"  {name:<{width}}  {state}" for name, state in self.stages))
 
     def __repr__(self) -> str:
         return str(self)
@@ -52,6 +52,7 @@ class ClassicBuild:
             f"<p><strong>Exit code {self.exit_code}</strong> after {seconds(self.duration_s)} with "
             f"<code>{html.escape(self.command)}</code></p>"
             f"<table><thead><tr><th>stage</th><th>state</th></tr></thead><tbody>{rows}</tbody></table>"
+            f"{stamp.paragraph()}"
         )
 
 
@@ -84,7 +85,7 @@ def classic_build(
     bases.ensure_many([one for one in bases.known() if one in named])
     before = _image_ids()
     made: list[str] = []
-    begun, reached, error, exit_code = time.monotonic(), -1, "", 0
+    begun, reached, error, exit_code = recorded.clock_s(), -1, "", 0
     try:
         for event in _events(dockerfile, stage.name if target is not None else None):
             text = str(event.get("stream", ""))
@@ -97,7 +98,7 @@ def classic_build(
     finally:
         _remove(made, before)
     states = tuple((one.label, _state(one.index, reached, failed=bool(error))) for one in dockerfile.stages)
-    return ClassicBuild(_shown(file, target), exit_code, states, error, time.monotonic() - begun)
+    return ClassicBuild(_shown(file, target), exit_code, states, error, recorded.clock_s() - begun)
 
 
 def _events(dockerfile: Dockerfile, target: str | None) -> Iterator[dict[str, Any]]:

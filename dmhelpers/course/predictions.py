@@ -9,6 +9,7 @@ from typing import Any
 from dmhelpers.course import progress
 from dmhelpers.course.quantities import compare, pair, plain, quantity
 from dmhelpers.errors import DmHelpersError
+from dmhelpers.show import stamp
 
 _HEADINGS = ("what", "your guess", "measured", "verdict")
 
@@ -57,9 +58,11 @@ class Comparison:
     def __str__(self) -> str:
         cells = [_HEADINGS, *((one.what, one.guess, one.measured, one.verdict) for one in self.rows)]
         widths = [max(len(row[index]) for row in cells) for index in range(3)]
-        return "\n".join(
-            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
-            for row in cells
+        return stamp.lines(
+            *(
+                "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]])
+                for row in cells
+            )
         )
 
     def __repr__(self) -> str:
@@ -76,7 +79,7 @@ class Comparison:
             + "</tr>"
             for one in self.rows
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{stamp.paragraph()}"
 
 
 def predict(name: str, **guesses: Any) -> Prediction:

@@ -53,6 +53,7 @@ def progress() -> pd.DataFrame:
             "tries": [record.tries for _, _, record in rows],
         },
         integers=("tries",),
+        asked=False,
     )
 
 

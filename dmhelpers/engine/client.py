@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from dmhelpers.engine import direct, messages
+from dmhelpers.engine import direct, messages, recorded
+from dmhelpers.engine.recorded import commands
 from dmhelpers.errors import CommandFailed, EngineUnavailable, TimeLimitReached
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ class Completed:
 
 
 def endpoint() -> Endpoint:
-    """Return the engine's address: `DOCKER_HOST`, else the current Docker context, else the standard socket."""
+    """Return the engine's address: `DOCKER_HOST`, else the current Docker context, else the standard socket.
+
+    In recorded mode there is none: what stands for it is no address.
+    """
+    if recorded.player() is not None:
+        return Endpoint("recorded://", "DMHELPERS_ENGINE=recorded")
     if os.environ.get("DOCKER_HOST"):
         return Endpoint(os.environ["DOCKER_HOST"], "DOCKER_HOST")
     context = _current_context()
@@ -98,6 +104,15 @@ def docker_cli(
         TimeLimitReached: The command ran past its limit.
         CommandFailed: It ended with another code than 0, and `check` is true.
     """
+    completed = commands.through(args, lambda: _completed(args, timeout_s, cwd, environment), Completed)
+    if check and completed.exit_code != 0:
+        raise _command_failed(args, completed)
+    return completed
+
+
+def _completed(
+    args: Sequence[str], timeout_s: float, cwd: Path | None, environment: Mapping[str, str] | None
+) -> Completed:
     argv = docker_argv(args)
     try:
         done = subprocess.run(
@@ -114,10 +129,7 @@ def docker_cli(
             f"`docker {' '.join(args)}` ran longer than {timeout_s:g} s and was ended.",
             hint="See whether the engine answers at all: dmhelpers doctor",
         ) from error
-    completed = Completed(tuple(argv), done.returncode, _text(done.stdout), _text(done.stderr))
-    if check and completed.exit_code != 0:
-        raise _command_failed(args, completed)
-    return completed
+    return Completed(tuple(argv), done.returncode, _text(done.stdout), _text(done.stderr))
 
 
 def api() -> docker.APIClient:
@@ -140,7 +152,8 @@ def get_json(path: str, params: Mapping[str, Any] | None = None) -> Any:
     client = _api_for(host, os.getpid())
     versioned = f"/v{client.api_version}{path}"
     with engine_answers():
-        body = direct.get(host, f"{versioned}?{urlencode(params)}" if params else versioned)
+        whole = f"{versioned}?{urlencode(params)}" if params else versioned
+        body = None if recorded.in_use() else direct.get(host, whole)
         if body is not None:
             return json.loads(body)
         answer = client.get(f"{client.base_url}{versioned}", params=params, timeout=60)
@@ -181,9 +194,12 @@ def engine_answers() -> Iterator[None]:
 def _api_for(host: str, process_id: int) -> docker.APIClient:  # noqa: ARG001  a fork must not share sockets
     import docker as docker_py
 
+    replay = recorded.player()
+    if replay is not None:
+        return recorded.connect(docker_py.APIClient("tcp://recorded:1", version=replay.manifest.api_version))
     with engine_answers():
         try:
-            return docker_py.APIClient(version="auto", timeout=60, **_connection(host))
+            return recorded.connect(docker_py.APIClient(version="auto", timeout=60, **_connection(host)))
         except ValueError as error:  # an address that is none, such as a port above 65535
             raise messages.unavailable(endpoint(), error) from error
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from dmhelpers.engine import ledger, messages
+from dmhelpers.engine import ledger, messages, recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.engine.recorded import service
 from dmhelpers.errors import EngineRefused, ImageNotFound, InputError, TimeLimitReached
 
 OUTPUT_LIMIT_BYTES = 1_000_000
@@ -71,12 +72,12 @@ def run(
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
     arguments = _arguments(command)
     settings: dict[str, Any] = {"network_mode": None if network else "none"}
-    begun = time.monotonic()
+    begun = recorded.clock_s()
     with _container(image, arguments, environment, settings) as container_id:
         exit_code, complaint = _run_to_end(container_id, arguments, time_limit_s)
         stdout, stderr = _output(container_id)
     shown = f"docker run --rm {image} {shlex.join(arguments or [])}".rstrip()
-    return RunResult(shown, exit_code, stdout, stderr + complaint, time.monotonic() - begun)
+    return RunResult(shown, exit_code, stdout, stderr + complaint, recorded.clock_s() - begun)
 
 
 @contextmanager
@@ -110,8 +111,12 @@ def serve(
     with _container(image, _arguments(command), environment, settings, ports=[port]) as container_id:
         _start(container_id)
         url = f"http://{_engine_host()}:{_published(container_id, port)}"
-        _wait_until_answers(container_id, url + path, ready_within_s)
-        yield Serving(container_id, url)
+        ready = {"container": container_id, "path": path}
+        reason = recorded.exchange("ready", ready, lambda: _why_silent(container_id, url + path, ready_within_s))
+        if reason:
+            raise _silent(container_id, url + path, ready_within_s, reason)
+        with service.through(container_id, url) as reached:
+            yield Serving(container_id, reached)
 
 
 @contextmanager
@@ -138,10 +143,16 @@ def execute(container_id: str, command: Sequence[str]) -> tuple[int, str]:
     Raises:
         EngineRefused: The container does not run.
     """
+    asked = {"container": container_id, "command": list(command)}
+    exit_code, printed = recorded.exchange("execute", asked, lambda: _execute(container_id, command))
+    return int(exit_code), str(printed)
+
+
+def _execute(container_id: str, command: Sequence[str]) -> list[int | str]:
     with engine_answers():
         made = api().exec_create(container_id, list(command))
         printed = api().exec_start(made["Id"])
-        return int(api().exec_inspect(made["Id"])["ExitCode"]), _end_of([printed])
+        return [int(api().exec_inspect(made["Id"])["ExitCode"]), _end_of([printed])]
 
 
 def _arguments(command: str | Sequence[str] | None) -> list[str] | None:
@@ -269,7 +280,8 @@ def _published(container_id: str, port: int) -> int:
     return int(bound[0]["HostPort"])
 
 
-def _wait_until_answers(container_id: str, url: str, ready_within_s: float) -> None:
+def _why_silent(container_id: str, url: str, ready_within_s: float) -> str:
+    """Wait until a container answers over HTTP; return ``""``, or why it did not."""
     import requests
 
     deadline = time.monotonic() + ready_within_s
@@ -281,8 +293,12 @@ def _wait_until_answers(container_id: str, url: str, ready_within_s: float) -> N
             reason = type(error).__name__
             time.sleep(0.05)
         else:
-            return
-    raise TimeLimitReached(
+            return ""
+    return reason
+
+
+def _silent(container_id: str, url: str, ready_within_s: float, reason: str) -> TimeLimitReached:
+    return TimeLimitReached(
         f"The container did not answer at {url} within {ready_within_s:g} s ({reason}). Its output:\n"
         + "".join(_output(container_id)),
         hint="Check that it listens on 0.0.0.0 and on the port that was published.",

@@ -6,8 +6,8 @@ import html
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from dmhelpers.errors import DmHelpersError
 
@@ -30,10 +30,14 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the doctor found, in the order of the checks: a table in a terminal and in a notebook."""
+    """What the doctor found, in the order of the checks: a table in a terminal and in a notebook.
+
+    `recorded` says when and with which engine it was found, in recorded mode, else ``""``.
+    """
 
     checks: tuple[Check, ...]
     duration_s: float
+    recorded: str = ""
 
     @property
     def ok(self) -> bool:
@@ -43,10 +47,9 @@ class Report:
     @property
     def verdict(self) -> str:
         """One sentence for all rows."""
-        if self.ok:
-            return "Ready: nothing has to be fixed."
         to_fix = [check.name for check in self.checks if check.status == "fix"]
-        return f"To fix, from the top: {', '.join(to_fix)}."
+        said = f"To fix, from the top: {', '.join(to_fix)}." if to_fix else "Ready: nothing has to be fixed."
+        return f"{said} ({self.recorded})" if self.recorded else said
 
     def __iter__(self) -> Iterator[Check]:
         return iter(self.checks)
@@ -88,9 +91,16 @@ def doctor() -> Report:
         the engine's version, buildx, the image store, free disk, memory, the network and the certificates
         inside a container, the base images, the clock. It never raises: a check that fails or hangs is a row.
     """
+    from dmhelpers.engine import recorded
     from dmhelpers.engine.doctor_checks import examinations
+    from dmhelpers.engine.recorded import marks
 
-    return examine(examinations())
+    def look() -> list[Any]:
+        found = examine(examinations())
+        return [found.duration_s, [asdict(one) for one in found.checks]]
+
+    duration_s, rows = recorded.exchange("doctor", "doctor", look)
+    return Report(tuple(Check(**one) for one in rows), duration_s, marks.sentence())
 
 
 def examine(examinations: Iterable[Examination], *, total_limit_s: float = TOTAL_LIMIT_S) -> Report:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+STATE = "DMHELPERS_STATE"
+"""The environment variable that moves the state folder alone: `dmhelpers record` gives each notebook an empty one."""
+
 
 def cache_folder() -> Path:
     """Return the folder for what can be downloaded or computed again; it need not exist yet.
@@ -20,6 +23,13 @@ def state_folder() -> Path:
 
 
 def _folder(kind: str) -> Path:
+    from dmhelpers.engine import recorded
+
+    replay = recorded.player()
+    if kind == "state" and replay is not None:
+        return replay.state_folder  # what a recording did was done on no engine of this person's
+    if kind == "state" and os.environ.get(STATE):
+        return Path(os.environ[STATE])
     home = os.environ.get("DMHELPERS_HOME")
     if home:
         return Path(home).expanduser() / kind

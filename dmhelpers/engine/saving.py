@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
+from dmhelpers.engine import recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.engine.streams import CHUNK_BYTES, as_file
 from dmhelpers.errors import EngineRefused
@@ -31,7 +32,7 @@ def save_stream(images: Sequence[str]) -> Iterator[ReadInto]:
         docker.errors.NotFound: The engine lacks one of the images.
     """
     host = endpoint().host
-    if host.startswith(_SCHEME):
+    if host.startswith(_SCHEME) and not recorded.in_use():
         with engine_answers(), _opened(host.removeprefix(_SCHEME), images) as connection:
             yield connection
         return

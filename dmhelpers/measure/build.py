@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from dmhelpers.engine import bases, ledger
+from dmhelpers.engine import bases, ledger, recorded
 from dmhelpers.engine.client import get_json
 from dmhelpers.engine.info import EngineInfo, engine_info
 from dmhelpers.engine.labels import COURSE
@@ -25,8 +25,7 @@ from dmhelpers.errors import (
     InputError,
     NameTaken,
 )
-from dmhelpers.measure import built, cache_records, origins, outcome
-from dmhelpers.measure.client_run import run_client
+from dmhelpers.measure import built, cache_records, origins, outcome, recorded_run
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.events import Listener, Progress
 from dmhelpers.measure.records import BuildRecord, Stage, Step
@@ -95,13 +94,17 @@ def run_build(
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
     plan = _plan(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say)
     progress = Progress(listener)
-    begun = time.monotonic()
+    begun = recorded.clock_s()
     with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:
         metadata_file = Path(scratch) / "metadata.json"
         args = plan.request.client_args(metadata_file=metadata_file, build_contexts=plan.build_contexts)
         try:
-            exit_code, too_long = run_client(
-                args, progress=progress, time_limit_s=time_limit_s, environment=_environment(plan.engine)
+            exit_code, too_long = recorded_run.run(
+                args,
+                progress=progress,
+                time_limit_s=time_limit_s,
+                environment=_environment(plan.engine),
+                metadata_file=metadata_file,
             )
             image_id = _made_image(plan) if exit_code == 0 else None
         except BaseException:
@@ -122,7 +125,7 @@ def run_build(
         tag=plan.request.tag,
         target=plan.target.label,
         command=plan.request.shown_command(),
-        duration_s=time.monotonic() - begun,
+        duration_s=recorded.clock_s() - begun,
         steps=steps,
         stages=stage_states(plan.dockerfile, steps, plan.target),
         log=progress.log(),

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dmhelpers.engine import recorded
 from dmhelpers.engine.places import cache_folder
 from dmhelpers.measure.entries import Entries, SavedImage, SavedLayer
 
@@ -134,6 +135,17 @@ def _beside(write: Callable[[], None]) -> None:
 
 def _packed(path: Path) -> bytes | None:
     """Return what a file of the folder holds, None where it is not what was written."""
+    replay, keep = recorded.player(), recorded.recorder()
+    if replay is not None:
+        kept = replay.document(path.name)
+        return None if kept is None else _pack(kept)
+    packed = _whole(path)
+    if keep is not None and packed is not None:
+        keep.keep_document(path.name, _unpack(packed))
+    return packed
+
+
+def _whole(path: Path) -> bytes | None:
     try:
         raw = path.read_bytes()
     except OSError:
@@ -143,9 +155,15 @@ def _packed(path: Path) -> bytes | None:
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
+    if recorded.player() is not None:
+        return  # what comes from a recording is kept there
+    data = json.dumps(document, separators=(",", ":")).encode()
+    keep = recorded.recorder()
+    if keep is not None:
+        keep.keep_document(path.name, data)
     with suppress(OSError, ImportError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        packed = _pack(json.dumps(document, separators=(",", ":")).encode())
+        packed = _pack(data)
         handle, aside = tempfile.mkstemp(dir=path.parent, prefix="part-")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from dmhelpers.engine import recorded
 from dmhelpers.engine.client import endpoint, get_json
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.saving import save_stream
@@ -90,6 +91,8 @@ def _read(image_id: str, name: str, keep: tuple[str, ...]) -> SavedImage:
 
 
 def _from_storage(image_id: str, keep: tuple[str, ...]) -> SavedImage | None:
+    if recorded.player() is not None:
+        return None
     engine = engine_info()
     if engine.store != "overlay2" or not endpoint().host.startswith("unix://"):
         return None

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from dmhelpers.engine.recorded import marks
 from dmhelpers.errors import InputError, near_matches
 from dmhelpers.measure.build import TIME_LIMIT_S, run_build
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.progress_lines import LinePrinter
 from dmhelpers.measure.records import BuildRecord, Stage, StageState
 from dmhelpers.measure.request import full_tag
-from dmhelpers.show import tables
+from dmhelpers.show import stamp, tables
 from dmhelpers.show.live.driver import LiveView
 from dmhelpers.units import seconds
 
@@ -107,11 +108,12 @@ class Build:
         lines = [f"{self.tag} built in {seconds(self.duration_s)} with: {self.command}"]
         lines += [f"  {one.stage:<{width}}  {one.state}{_took(one)}" for one in self.record.stages]
         lines += [f"  warning: {one}" for one in self.warnings]
-        return "\n".join(lines)
+        return stamp.lines(*lines)
 
     def __repr__(self) -> str:
         states = ", ".join(f"{one.stage}: {one.state}" for one in self.record.stages)
-        return f"<Build {self.tag} ({states})>"
+        said = marks.sentence()
+        return f"<Build {self.tag} ({states}){', ' if said else ''}{said}>"
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -123,7 +125,7 @@ class Build:
         return (
             f"<p><strong>{head}</strong> with <code>{html.escape(self.command)}</code></p>"
             f"<table><thead><tr><th>stage</th><th>state</th><th>time</th></tr></thead><tbody>{rows}</tbody></table>"
-            f"{warnings}"
+            f"{warnings}{stamp.paragraph()}"
         )
 
 
@@ -210,7 +212,9 @@ def _style(progress: str) -> _Shown:
         asked = "live" if asked == "auto" else asked
     for style in _STYLES:
         if asked == style:
-            return "plain" if style == "live" and not _in_a_notebook() else style
+            # What is told again from a recording is no build to watch.
+            live = style == "live" and _in_a_notebook() and not marks.sentence()
+            return "plain" if style == "live" and not live else style
     raise InputError(f"{name}{asked} names no way to show a build.", hint=near_matches(asked, ("auto", *_STYLES)))
 
 

@@ -44,7 +44,9 @@ class ClinicReport:
         rows = self.diagnosis.advice
         names = ("rule", "severity", "line", "stage", "evidence", "evidence_bytes", "evidence_s", "cure")
         return tables.columns(
-            {name: [getattr(row, name) for row in rows] for name in names}, lines=("line", "evidence_bytes")
+            {name: [getattr(row, name) for row in rows] for name in names},
+            lines=("line", "evidence_bytes"),
+            asked=self.diagnosis.image is not None,
         )
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dmhelpers.errors import InputError
 from dmhelpers.measure.contents import Contents, contents_of
+from dmhelpers.show import stamp
 from dmhelpers.units import docker_size, percent
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def left_behind(
     frame = _by_file(first, rows) if by == "file" else _by_kind(first, rows)
     frame.attrs |= {"image": first.image, "not_in": second.image, "base_origin": first.base_origin}
     frame.attrs["size_bytes"] = sum(first.sizes[place] for place in rows)
-    return frame
+    return stamp.stamped(frame)
 
 
 def _by_file(found: Contents, rows: Sequence[int] | None = None) -> pd.DataFrame:
@@ -162,4 +163,4 @@ def _told(frame: pd.DataFrame, found: Contents) -> pd.DataFrame:
         f"{found.image}: {len(found.paths):,} files in {len(found.by_layer)} layers, {docker_size(found.size_bytes)}"
         f"; newer layers overwrite, delete or hide {wasted} of it"
     )
-    return frame
+    return stamp.stamped(frame)

@@ -9,7 +9,7 @@ from dmhelpers.errors import InputError
 from dmhelpers.measure.packages import PACKAGE_FILES, packages_of
 from dmhelpers.measure.saved import read_image
 from dmhelpers.measure.surface import RUNS_AS, SURFACE_FILES, Finding, surface_of, surface_rows
-from dmhelpers.show import tables
+from dmhelpers.show import stamp, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ def packages(image: str) -> pd.DataFrame:
             "path": [one.path for one in rows],
         }
     )
-    return frame.astype({"dev": "bool"})
+    return stamp.stamped(frame.astype({"dev": "bool"}))
 
 
 def _surface_table(found: dict[str, tuple[Finding, ...]]) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def _surface_table(found: dict[str, tuple[Finding, ...]]) -> pd.DataFrame:
         }
         for image, findings in grouped.items()
     }
-    return frame
+    return stamp.stamped(frame)
 
 
 def _cell(what: str, findings: Sequence[Finding]) -> str:

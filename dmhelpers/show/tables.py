@@ -11,6 +11,8 @@ from dmhelpers.errors import InputError
 from dmhelpers.measure import compare as comparing
 from dmhelpers.measure import images as reading
 from dmhelpers.measure.dockerfile import read_dockerfile
+from dmhelpers.show import stamp
+from dmhelpers.show.recorded_frame import is_recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,6 +151,7 @@ def stages(
             ],
         },
         integers=("line", "end_line"),
+        asked=False,
     )
     named = (edge.source for stage in dockerfile.stages for edge in stage.edges if edge.stage_index is None)
     frame.attrs["target"] = dockerfile.stages[-1].label
@@ -170,7 +173,7 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         form = forms[ending] if ending else _text
         title = str(name).removesuffix(ending or "")
         shown[title] = ["" if value is None else form(value) for value in _objects(frame, name)]
-    return columns(shown)
+    return columns(shown, asked=is_recorded(frame))
 
 
 def _objects(frame: pd.DataFrame, name: Any) -> list[Any]:
@@ -204,6 +207,7 @@ def columns(
     integers: tuple[str, ...] = (),
     times: tuple[str, ...] = (),
     lines: tuple[str, ...] = (),
+    asked: bool = True,
 ) -> pd.DataFrame:
     """Return a table made column by column; text by default, `_s` and `_fraction` as float64.
 
@@ -212,6 +216,7 @@ def columns(
         integers: Columns of int64.
         times: Columns of UTC times; None gives NaT.
         lines: Columns of Int64, where None gives a missing value.
+        asked: Whether an engine was asked for any of it: then it says in recorded mode that it is recorded.
     """
     import pandas as pd
 
@@ -227,4 +232,5 @@ def columns(
         # pandas 3 finds its string type by itself, pandas 2 has none that keeps a missing cell missing.
         return pd.Series(cells, dtype=None if any(cell is not None for cell in cells) else "object")
 
-    return pd.DataFrame({name: column(name, cells) for name, cells in values.items()})
+    frame = pd.DataFrame({name: column(name, cells) for name, cells in values.items()})
+    return stamp.stamped(frame) if asked else frame

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dmhelpers.errors import InputError
+from dmhelpers.show import stamp
 from dmhelpers.units import docker_size, percent
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def to_text(model: TreemapModel) -> str:
         share = percent(part.size_bytes / model.size_bytes) if model.size_bytes else "0.0%"
         lines.append(f"  {part.kind}: {docker_size(part.size_bytes)}, {share}")
         lines += [f"    {folder.label}: {docker_size(folder.size_bytes)}" for folder in part.folders]
-    return "\n".join(lines)
+    return stamp.lines(*lines)
 
 
 def smaller(count: int, noun: str = "") -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from dmhelpers.engine.recorded import marks
+from dmhelpers.show import stamp
 from dmhelpers.show.plots import theme
 from dmhelpers.show.plots.kind_looks import SMALLER, KindLook, look_of
 from dmhelpers.show.plots.treemap import NOTHING
@@ -68,7 +70,8 @@ class Treemap:
         return to_text(self.model)
 
     def __repr__(self) -> str:
-        return f"<Treemap {self.model.title}>"
+        said = marks.sentence()
+        return f"<Treemap {self.model.title}{', ' if said else ''}{said}>"
 
     def _repr_svg_(self) -> str:
         return self.svg
@@ -112,7 +115,8 @@ def draw(model: TreemapModel) -> str:
     place = Box(MARGIN, HEAD, WIDTH_PX - 2 * MARGIN, MAP_HEIGHT_PX if model.size_bytes else 2 * LINE_PX)
     kinds = lay_out(model, place, _LETTERING)
     legend, foot = _legend([kind for kind in kinds if kind.label is None], place.bottom + 14)
-    note = theme.STAND_IN_NOTE if model.base_origin == "assembled" else ""
+    stand_in = theme.STAND_IN_NOTE if model.base_origin == "assembled" else ""
+    note = f"{stand_in} {stamp.note()}".strip()
     height = foot + (24 if note else 0) + MARGIN
     title = model.title.replace(model.image, _middle(model.image), 1) if model.image else model.title
     rows = [

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from dmhelpers.show import stamp
+
 
 class NotYet(Exception):
     """Ends a check early: what is missing makes the rest of it pointless. It never leaves `check`."""
@@ -93,7 +95,7 @@ class Verdict:
         lines = [f"{self.exercise} {self.word}: {self.title}"]
         lines += [f"  seen     {one}" for one in self.seen]
         lines += [f"  missing  {one}" for one in self.missing]
-        return "\n".join([*lines, *filter(None, [self.next_step, self.note])])
+        return stamp.lines(*lines, *filter(None, [self.next_step, self.note]))
 
     def __repr__(self) -> str:
         return str(self)
@@ -103,7 +105,7 @@ class Verdict:
         after = "".join(f"<p>{html.escape(one)}</p>" for one in (self.next_step, self.note) if one)
         return (
             f"<p><strong>{self.exercise}: {self.word}.</strong> {html.escape(self.title)}</p>"
-            f"<table><tbody>{rows}</tbody></table>{after}"
+            f"<table><tbody>{rows}</tbody></table>{after}{stamp.paragraph()}"
         )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dmhelpers.engine import ledger
+from dmhelpers.engine import ledger, recorded
 from dmhelpers.engine.bases import overlay, pull
 from dmhelpers.engine.bases.assemble import assemble
 from dmhelpers.engine.bases.lock import only_one
@@ -40,6 +40,16 @@ def ensure(name: str, *, progress: Progress | None = None) -> BaseImage:
         EngineUnavailable: No engine answers.
     """
     tell = progress or _say_nothing
+    # What is done here depends on this machine too: in a recording it is one question with one answer.
+    origin, image_id, size, context = recorded.exchange("base", name, lambda: _found(name, tell))
+    if origin == "assembled":
+        told = f"{familiar(name)} is a stand-in, assembled from packages: its size is not quite the original's."
+        _tell_once(tell, told)
+    return BaseImage(name, origin, image_id, size, context)
+
+
+def _found(name: str, tell: Progress) -> list[Any]:
+    """Return a base image's origin, ID, bytes and build context, after getting it there."""
     official = familiar(name)
     image = inspect(official)
     origin: Origin = "local"
@@ -52,10 +62,9 @@ def ensure(name: str, *, progress: Progress | None = None) -> BaseImage:
                 image = _inspect_new(official)
     if _stands_in(image, official):
         origin = "assembled"
-        _tell_once(tell, f"{official} is a stand-in, assembled from packages: its size is not quite the original's.")
     reference = overlay.with_certificates(official, image, progress=tell)
     context = f"docker-image://{reference}" if reference else None
-    return BaseImage(name, origin, image["Id"], size_bytes(image["Id"]), context)
+    return [origin, image["Id"], size_bytes(image["Id"]), context]
 
 
 def _tell_once(tell: Progress, statement: str) -> None:

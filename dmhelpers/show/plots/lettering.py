@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dmhelpers.show import stamp
 from dmhelpers.show.plots import theme
 
 if TYPE_CHECKING:
@@ -114,7 +115,11 @@ def make_room(ax: Axes, ends: Sequence[float], widths: Sequence[float]) -> float
 
 
 def set_note(ax: Axes, text: str) -> None:
-    """Write a note below the axes, wrapped to their width; nothing for an empty one."""
+    """Write a note below the axes, wrapped to their width; nothing for an empty one.
+
+    In recorded mode the note ends with what says so.
+    """
+    text = f"{text} {stamp.note()}".strip()
     limit, _ = settled_size_px(ax)
     rows = wrap(ax, text, limit)
     ax.set_xlabel(

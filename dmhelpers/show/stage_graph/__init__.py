@@ -51,7 +51,8 @@ class StageGraph:
         return text.to_text(self.graph)
 
     def __repr__(self) -> str:
-        return f"<StageGraph {text.headline(self.graph)}>"
+        said = ", recorded" if any(one.status.endswith("recorded") for one in self.graph.stages) else ""
+        return f"<StageGraph {text.headline(self.graph)}{said}>"
 
     def _repr_svg_(self) -> str:
         return self.svg

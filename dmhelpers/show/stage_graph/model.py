@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dmhelpers.engine.recorded import marks
 from dmhelpers.errors import InputError
 from dmhelpers.measure.dockerfile import Dockerfile
 from dmhelpers.measure.records import BuildRecord, Edge, EdgeKind, Stage, StageState
@@ -179,4 +180,6 @@ def _status(
         words.append(f"not built for {aim.label}")
     if size_bytes is not None:
         words.append(docker_size(size_bytes))
+    if marks.sentence() and (states or size_bytes is not None):
+        words.append("recorded")
     return ", ".join(words)

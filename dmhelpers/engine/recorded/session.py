@@ -1,0 +1,124 @@
+"""Whether this process records an engine's answers, answers from a recording, or, as a rule, neither."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dmhelpers.engine.recorded.recording import Recorder
+    from dmhelpers.engine.recorded.replaying import Player
+
+MODE = "DMHELPERS_ENGINE"
+FOLDER = "DMHELPERS_RECORDING"
+RECORD = "DMHELPERS_RECORD"
+"""The environment variable with which `dmhelpers record` tells a notebook's kernel where to keep the answers."""
+
+NOTEBOOK = "DMHELPERS_NOTEBOOK"
+
+
+def player() -> Player | None:
+    """Return what answers in the engine's place; None where the engine itself is asked."""
+    return _player(os.environ.get(FOLDER, "")) if os.environ.get(MODE) == "recorded" else None
+
+
+def recorder(*, anyhow: bool = False) -> Recorder | None:
+    """Return what keeps the answers; None where nothing is recorded, or nothing at this moment.
+
+    Args:
+        anyhow: Whether the question is to be kept even inside of another one: the course asks some things once
+            and remembers the answer.
+    """
+    folder = os.environ.get(RECORD)
+    if not folder or os.environ.get(MODE) == "recorded":
+        return None
+    found = _recorder(folder, os.environ.get(NOTEBOOK, "notebook"), os.getpid())
+    return None if found.paused and not anyhow else found
+
+
+def exchange(kind: str, request: Any, ask: Callable[[], Any]) -> Any:
+    """Ask the engine by `ask`, or the recording; the answer is plain JSON.
+
+    Args:
+        kind: What sort of question it is.
+        request: The question, as plain JSON.
+        ask: Asks the engine; what it asks on the way is not recorded by itself.
+
+    Raises:
+        NotRecorded: In recorded mode, nobody asked this when the recording was made.
+    """
+    from dmhelpers.engine.recorded.requests import as_text
+
+    replay = player()
+    if replay is not None:
+        return replay.answer(kind, as_text(request))
+    keep = recorder()
+    if keep is None:
+        return ask()
+    begun = time.monotonic()
+    with paused():
+        answer = ask()
+    keep.note(kind, as_text(request), answer, time.monotonic() - begun)
+    return answer
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Record nothing inside the block."""
+    keep = recorder()
+    if keep is None:
+        yield
+        return
+    keep.paused = True
+    try:
+        yield
+    finally:
+        keep.paused = False
+
+
+def clock_s() -> float:
+    """Return a clock's seconds; in recorded mode only what the engine took then makes time pass."""
+    replay = player()
+    return time.monotonic() if replay is None else replay.passed_s
+
+
+def forget() -> None:
+    """Begin anew: with the environment as it is now."""
+    _player.cache_clear()
+    _recorder.cache_clear()
+
+
+def recording_folder() -> Path:
+    """Return the recording's folder.
+
+    That is `DMHELPERS_RECORDING`, else ``recordings`` or ``build/recordings`` in this folder or one above it.
+    """
+    named = os.environ.get(FOLDER)
+    if named:
+        return Path(named).expanduser().absolute()
+    here = Path.cwd()
+    near = [one / place for one in (here, *here.parents) for place in ("recordings", "build/recordings")]
+    return next((one for one in near if (one / "manifest.json").is_file()), here / "recordings")
+
+
+@functools.lru_cache(maxsize=1)
+def _player(_: str) -> Player:
+    from dmhelpers.engine.recorded.replaying import Player
+    from dmhelpers.engine.recorded.store import Recording
+
+    made = Player(Recording(recording_folder()), os.environ.get(NOTEBOOK) or os.environ.get("JPY_SESSION_NAME", ""))
+    print(made.banner)  # noqa: T201  said once, above the first thing that comes from the recording
+    return made
+
+
+@functools.lru_cache(maxsize=1)
+def _recorder(folder: str, notebook: str, process_id: int) -> Recorder:  # noqa: ARG001  a fork records nothing
+    from dmhelpers.engine.recorded.recording import Recorder
+    from dmhelpers.engine.recorded.store import Recording
+
+    return Recorder(Recording(Path(folder)), notebook)

@@ -1,0 +1,61 @@
+"""A replayed notebook beside the stored one: the outputs that differ, marks and sanitize.cfg allowed for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from nbval.plugin import get_sanitize_patterns
+
+FILE = Path(__file__).parent.parent.parent / "notebooks" / "sanitize.cfg"
+PATTERNS = get_sanitize_patterns(FILE.read_text(encoding="utf-8"))
+SAID = r"[Rr]ecorded on 20\d\d-\d\d-\d\d with Docker Engine \S+ \([^)]*\)"
+MARKS = (
+    r"Recorded mode: no engine runs here\. .*\n",
+    rf"\n?(?:<p><em>)?{SAID}; nothing was measured here\.(?:</em></p>)?",
+    rf" \({SAID}\)",
+    rf", {SAID}(?=>)",
+    r'<tr><th scope="row" style="text-align:left">recorded</th><td[^>]*>on 20[^<]*</td></tr>',
+    r"\nrecorded: +on 20\d\d-.*",
+    r"(?<=xlabel=).[Rr]ecorded on[^>]*(?=,|>)",
+    r", recorded(?=[<,\n]|$)",
+)
+
+
+def differing(replayed: dict[str, Any], stored: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the cells whose outputs differ: id, replayed and stored text."""
+    pairs = zip(replayed["cells"], stored["cells"], strict=True)
+    found = []
+    for here, there in pairs:
+        if here["cell_type"] != "code" or "nbval-ignore-output" in here["metadata"].get("tags", ()):
+            continue
+        one, other = told(here), told(there)
+        if one != other:
+            found.append((here["id"], one, other))
+    return found
+
+
+def told(cell: dict[str, Any]) -> str:
+    """Return what a cell printed and showed, without marks and without what may vary."""
+    texts = []
+    for output in cell["outputs"]:
+        data = output.get("data", {})
+        for part in (output.get("text", ""), data.get("text/plain", ""), data.get("text/html", "")):
+            text = "".join(part)
+            for pattern in MARKS:
+                text = re.sub(pattern, "", text)
+            for pattern, replacement in PATTERNS:
+                text = re.sub(pattern, replacement, text)
+            texts.append(text.strip())
+    return "\n".join(filter(None, texts))
+
+
+def shown_text(notebook: dict[str, Any]) -> str:
+    """Return all text that a notebook's cells printed or showed."""
+    outputs = [one for cell in notebook["cells"] for one in cell.get("outputs", ())]
+    return "\n".join(
+        "".join(part)
+        for output in outputs
+        for part in (output.get("text", ""), output.get("data", {}).get("text/plain", ""))
+    )

@@ -1,0 +1,111 @@
+"""`dmhelpers record` and recorded mode, on an engine: what was recorded is told again where none can be reached."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dmhelpers import cli
+from dmhelpers.course import recording as making
+from dmhelpers.course.notebook_run import run
+from dmhelpers.course.notebooks import read, shelf, write
+from dmhelpers.engine.recorded.replaying import Player
+from dmhelpers.engine.recorded.store import Exchange, Manifest, Recording
+from dmhelpers.errors import InputError
+from tests.notebooks.recorded_outputs import differing, shown_text
+
+NAME = "01_core_concept"
+MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0", "c")
+LIMIT_BYTES = 1_000_000
+
+
+def replayed(path, folder):
+    """Run a notebook in a fresh kernel for which there is neither an engine nor a `docker` command."""
+    environment = {"DMHELPERS_ENGINE": "recorded", "DMHELPERS_RECORDING": str(folder)}
+    environment |= {"DOCKER_HOST": "unix:///nonexistent", "PATH": str(Path(os.defpath.split(":")[0]) / "none")}
+    return run(path, go_on=True, environment=environment)
+
+
+@pytest.mark.engine
+@pytest.mark.one_store
+@pytest.mark.timeout(600)
+def test_a_recorded_notebook_runs_through_without_an_engine(tmp_path, monkeypatch, unchanged_engine):
+    """Notebook 01, recorded and replayed: no exception, the stored outputs but for the marks, and nothing private."""
+    monkeypatch.setenv("SOME_SECRET_TOKEN", "cherry-jam-4711")
+    monkeypatch.setenv("HTTPS_PROXY_OF_MINE", "http://proxy.company.example:3128")
+    folder = tmp_path / "recording"
+    assert making.record(shelf(), ["01"], output=folder, say=print) == 0
+    solution = shelf().solution(NAME)
+    done = replayed(solution, folder)
+    assert done.failures == ()
+    assert differing(done.notebook, read(solution)) == []
+    told = shown_text(done.notebook)
+    assert told.count("Recorded mode: no engine runs here.") == 1
+    assert len(re.findall(r"ecorded(?: on|:  on) 20", told)) > 10
+
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < LIMIT_BYTES
+    everything = _unpacked(folder)
+    words = ["cherry-jam-4711", "company.example", str(tmp_path), str(Path.cwd()), str(shelf().folder)]
+    words += [os.environ.get("DMHELPERS_HOME", ""), socket.gethostname() if len(socket.gethostname()) > 7 else ""]
+    words += ["RegistryConfig", "IndexServerAddress", "HttpProxy", "X-Registry"]
+    assert [word for word in filter(None, words) if word in everything] == []
+
+
+@pytest.mark.engine
+@pytest.mark.one_store
+@pytest.mark.timeout(600)
+def test_another_build_is_not_answered(tmp_path, unchanged_engine):
+    """A cell whose Dockerfile was changed is an error that says what to do, and its claim is not made."""
+    folder = tmp_path / "recording"
+    making.record(shelf(), ["01"], output=folder, say=print)
+    notebook = read(shelf().solution(NAME))
+    [cell] = [one for one in notebook["cells"] if "wall --new" in "".join(one["source"])]
+    cell["source"] = [line.replace("MOOD=busy", "MOOD=lazy") for line in cell["source"]]
+    changed = tmp_path / f"{NAME}.ipynb"
+    write(changed, notebook)
+    failures = replayed(changed, folder).failures
+    assert failures[0].cell_id == cell["id"]
+    assert "NotRecorded" in failures[0].error
+    assert "the build of wall:latest" in failures[0].error
+    assert "dmhelpers record" in failures[0].error
+
+
+def test_a_recording_of_another_course_is_not_written_over(tmp_path, monkeypatch):
+    """Without --force a recording of another version stays as it is; recorded mode records nothing."""
+    recording = Recording(tmp_path)
+    recording.write_manifest(MANIFEST)
+    monkeypatch.setattr(making, "_manifest", lambda _: replace(MANIFEST, course="another"))
+    with pytest.raises(InputError, match="--force"):
+        making.record(shelf(), [], output=tmp_path, say=print)
+    assert recording.manifest == MANIFEST
+
+
+def test_recorded_mode_has_nothing_to_record(tmp_path, monkeypatch, capsys):
+    """`dmhelpers record` in recorded mode is a wrong call that is explained."""
+    recording = Recording(tmp_path)
+    recording.write_manifest(MANIFEST)
+    monkeypatch.setenv("DMHELPERS_ENGINE", "recorded")
+    monkeypatch.setenv("DMHELPERS_RECORDING", str(tmp_path))
+    assert cli.main(["record", "00"]) == 1
+    assert "Unset DMHELPERS_ENGINE" in capsys.readouterr().err
+
+
+def test_the_course_is_told_by_the_code_of_its_solutions():
+    """The digest of the course is that of its code cells: outputs and words do not change it."""
+    assert making.course_digest(shelf()) == making.course_digest(shelf())
+    assert len(making.course_digest(shelf())) == 16
+
+
+def _unpacked(folder):
+    import zstandard
+
+    packed = [zstandard.ZstdDecompressor().decompress(path.read_bytes()) for path in folder.rglob("*.zst")]
+    assert Player(Recording(folder)).manifest.engine
+    assert all(isinstance(one, Exchange) for one in Recording(folder).read(NAME))
+    return b"\n".join([*packed, (folder / "manifest.json").read_bytes()]).decode("utf-8", "replace")
