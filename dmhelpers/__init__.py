@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dmhelpers.course.puzzles.parsons import parsons
     from dmhelpers.course.puzzles.quiz import quiz
     from dmhelpers.course.samples import sample, samples
+    from dmhelpers.course.scores import score
     from dmhelpers.engine.cleanup import cleanup
     from dmhelpers.engine.containers import run, serve
     from dmhelpers.engine.doctor import doctor
@@ -67,6 +68,7 @@ _HOMES = {
     "run": "dmhelpers.engine.containers",
     "sample": "dmhelpers.course.samples",
     "samples": "dmhelpers.course.samples",
+    "score": "dmhelpers.course.scores",
     "serve": "dmhelpers.engine.containers",
     "stage_graph": "dmhelpers.show.stage_graph",
     "stage_picker": "dmhelpers.show.stage_picker",
@@ -110,6 +112,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "parsons",
     "quiz",
     "progress",
+    "score",
     "clinic",
     "cleanup",
     "DmHelpersError",

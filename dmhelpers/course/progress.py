@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dmhelpers.course import kept
 from dmhelpers.course.samples import workspace_folder
 from dmhelpers.errors import InputError
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "progress.json"
-_LOCK_WAIT_S = 5.0
-_LOCK_AGE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,63 +141,15 @@ def _read(path: Path) -> dict[str, Any]:
 def _updating() -> Iterator[dict[str, Any]]:
     path = progress_file()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(path):
-            _keep_unreadable(path)
+        with kept.exclusively(path):
             content = _read(path)
             yield content
-            _write(path, content)
+            kept.write(path, content)
     except OSError as error:
         raise InputError(
             f"Your progress cannot be kept in {str(path)!r}: {error.strerror or error}.",
             hint="Choose a workspace that you may write to: set DMHELPERS_WORKSPACE.",
         ) from error
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Keep other notebooks from writing at the same time; a lock that a killed process left is taken over."""
-    lock = path.with_suffix(".lock")
-    deadline = time.monotonic() + _LOCK_WAIT_S
-    while True:
-        try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            break
-        except FileExistsError:
-            with suppress(FileNotFoundError):
-                if time.time() - lock.stat().st_mtime > _LOCK_AGE_S:
-                    lock.unlink()
-            if time.monotonic() > deadline:
-                break  # progress is worth less than the learner's time
-            time.sleep(0.02)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-
-
-def _keep_unreadable(path: Path) -> None:
-    """Put a file that is no longer JSON aside, so that nobody's notes are overwritten."""
-    if not path.is_file():
-        return
-    try:
-        readable = isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
-    except ValueError:
-        readable = False
-    if not readable:
-        path.replace(path.with_name(f"{path.stem}-unreadable-{time.time_ns()}{path.suffix}"))
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(content, stream, indent=2, sort_keys=True, ensure_ascii=False)
-            stream.write("\n")
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _whole(value: Any) -> int:

@@ -150,6 +150,7 @@ def _remember(plan: _Plan, record: BuildRecord) -> None:
             text=plan.dockerfile.text,
             stages={one.stage: one.state for one in record.stages},
             built_at=time.time(),
+            duration_s=record.duration_s,
         )
     )
 

@@ -24,7 +24,8 @@ class Built:
     """A finished build, as later processes know it.
 
     `target` is what was asked for, None for the last stage; `text` is the Dockerfile as it was then;
-    `built_at` is in seconds since 1970. Build arguments are not kept: people put secrets into them.
+    `built_at` is in seconds since 1970, `duration_s` how long it took. Build arguments are not kept: people put
+    secrets into them.
     """
 
     image_id: str
@@ -35,6 +36,7 @@ class Built:
     text: str
     stages: Mapping[str, StageOutcome]
     built_at: float
+    duration_s: float = 0.0
 
     @property
     def dockerfile(self) -> Dockerfile:

@@ -1,5 +1,5 @@
 "use strict";
-// The service for the public: sends a visitor on to where a route leads. CONFIG says where its configuration is.
+// The service for the public: says where a route leads. CONFIG says where its configuration is.
 
 const { readFileSync } = require("node:fs");
 const { createServer } = require("node:http");
@@ -7,8 +7,8 @@ const { join } = require("node:path");
 
 const config = JSON.parse(readFileSync(process.env.CONFIG ?? join(__dirname, "config.json"), "utf8"));
 
-function answer(response, status, body, headers = {}) {
-  response.writeHead(status, { "Content-Type": "application/json", ...headers });
+function answer(response, status, body) {
+  response.writeHead(status, { "Content-Type": "application/json" });
   response.end(JSON.stringify(body));
 }
 
@@ -17,7 +17,7 @@ const server = createServer((request, response) => {
   if (pathname === "/health") {
     answer(response, 200, { status: "ok", service: "web", serial: config.serial });
   } else if (Object.hasOwn(config.routes, pathname)) {
-    answer(response, 302, { to: config.routes[pathname] }, { Location: config.routes[pathname] });
+    answer(response, 200, { to: config.routes[pathname] });
   } else {
     answer(response, 404, { error: `no route leads from ${pathname}` });
   }

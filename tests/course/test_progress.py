@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from dmhelpers.course import progress as course_progress
+from dmhelpers.course import kept
 from dmhelpers.course.checks import exercises
 from dmhelpers.course.progress import note_check, note_guesses, progress, progress_file, records
 from dmhelpers.errors import InputError
@@ -89,7 +89,7 @@ def test_a_lock_that_somebody_left_is_taken_over():
 
 def test_a_lock_that_stays_is_not_waited_for_long(monkeypatch):
     """A fresh lock is waited for, but not for ever."""
-    monkeypatch.setattr(course_progress, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(kept, "_LOCK_WAIT_S", 0.1)
     progress_file().parent.mkdir(parents=True)
     progress_file().with_suffix(".lock").touch()
     note_check("01-a", done=True)

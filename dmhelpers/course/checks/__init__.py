@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from dmhelpers.course import progress
+from dmhelpers.course import progress, scores
 from dmhelpers.course.checks.records import Exercise, Hint, Look, NotYet, Verdict
 from dmhelpers.errors import DmHelpersError, EngineUnavailable, InputError, near_matches
 
@@ -24,6 +25,7 @@ _NOTEBOOKS = (
     "n09_multi_stage_for_go",
     "n10_inspecting_the_final_image",
     "n11_the_clinic",
+    "n12_the_challenge",
 )
 _given: dict[str, int] = {}
 
@@ -44,7 +46,7 @@ def check(exercise: str, *, answer: Any = None) -> Verdict:
 
     Returns:
         Done or not yet, with what was seen on the engine and what is missing. Unfinished work raises nothing. The
-        result is counted in `progress`; what was done once stays done.
+        result is counted in `progress`; what was done once stays done. A try at the challenge is kept for `score`.
 
     Raises:
         InputError: There is no such exercise.
@@ -61,7 +63,8 @@ def check(exercise: str, *, answer: Any = None) -> Verdict:
     except DmHelpersError as error:
         look.lacks(error.message)
     done = bool(look.seen) and not look.missing
-    return Verdict(found.number, found.title, done, tuple(look.seen), tuple(look.missing), _note(found, done=done))
+    note = _note(found, look, done=done)
+    return Verdict(found.number, found.title, done, tuple(look.seen), tuple(look.missing), note)
 
 
 def hint(exercise: str) -> Hint:
@@ -89,9 +92,11 @@ def _find(exercise: str) -> Exercise:
     )
 
 
-def _note(exercise: Exercise, *, done: bool) -> str:
+def _note(exercise: Exercise, look: Look, *, done: bool) -> str:
     try:
         progress.note_check(exercise.number, done=done)
+        if exercise.scored and look.weight is not None:
+            scores.note_try(exercise.number, passed=done, **asdict(look.weight))
     except InputError as error:
         return str(error)
     return ""

@@ -14,6 +14,15 @@ class NotYet(Exception):
     """Ends a check early: what is missing makes the rest of it pointless. It never leaves `check`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What a try at a scored exercise weighs: the ID of its image, its bytes beyond the base, its build's seconds."""
+
+    image: str
+    size_beyond_base_bytes: int
+    build_s: float
+
+
 class Look:
     """What a check has seen so far and what it misses, in the order in which it looked.
 
@@ -25,6 +34,11 @@ class Look:
         self.answer = answer
         self.seen: list[str] = []
         self.missing: list[str] = []
+        self.weight: Weight | None = None
+
+    def weigh(self, weight: Weight) -> None:
+        """Note what the try weighs, for the scoreboard."""
+        self.weight = weight
 
     def saw(self, text: str) -> None:
         """Note something that is as it should be."""
@@ -59,6 +73,7 @@ class Exercise:
     """One exercise: its number, where it stands, what is asked, two hints, and what looks at the result.
 
     `images` holds the names that the learner's images are to have; the check finds the work by them.
+    `scored` says that each try is kept for `score`.
     """
 
     number: str
@@ -68,6 +83,7 @@ class Exercise:
     hints: tuple[str, str]
     images: tuple[str, ...]
     look: Callable[[Look], None]
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
