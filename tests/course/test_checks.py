@@ -36,7 +36,8 @@ def one_exercise(monkeypatch):
 
 def test_there_are_two_exercises_a_notebook_in_order():
     """Notebooks 01 to 11 have an exercise a and b each, numbered like their notebook."""
-    assert [one.number for one in exercises()] == [f"{number:02}-{part}" for number in range(1, 12) for part in "ab"]
+    numbers = [f"{number:02}-{part}" for number in range(1, 12) for part in "ab"]
+    assert [one.number for one in exercises()] == [*numbers, "12-a", "12-b", "12-c"]
     for one in exercises():
         assert one.notebook.startswith(one.number[:2] + "_")
 

@@ -17,7 +17,7 @@ every_measured_sample = pytest.mark.parametrize("name", measured_samples())
 def test_measured_are_all_but_those_that_say_no():
     """A sample is measured unless its sample.toml says that it is not."""
     assert measured_samples() == ("my-api", "go-server")
-    assert samples() == ("my-api", "go-server", "patient")
+    assert samples() == ("my-api", "go-server", "patient", "postage", "clock", "signpost")
 
 
 @every_sample
