@@ -34,6 +34,7 @@ NAMES = (
     "09_multi_stage_for_go",
     "10_inspecting_the_final_image",
     "11_the_clinic",
+    "12_the_challenge",
 )
 """The notebooks in the order of the course; the number is the file's."""
 

@@ -59,7 +59,8 @@ def look_at_postage(look: Look) -> None:
     for what, patterns in _NOT_SHIPPED.items():
         found = own_paths(image, *patterns)
         if found:
-            look.lacks(f"it ships {what}: {found[0].partition('/_cacache/')[0]}")
+            cache, is_cache, _ = found[0].partition("/_cacache/")
+            look.lacks(f"it ships {what}: {posixpath.basename(cache) if is_cache else found[0]}")
     look.end_if_missing()
     look.saw("nothing in it that only building or testing needs")
     with running(look, image, "postage") as service:
