@@ -26,6 +26,7 @@ NOT_MEASURED = {
     "predict": "the learner's own guess",
     "hint": "words of the course",
     "progress": "the learner's own notes",
+    "score": "the learner's own tries",
     "clinic": "advice on a Dockerfile's text; with build=True it is not recorded",
     "Build": "the class of what build returns",
     "DmHelpersError": "an error",
