@@ -20,7 +20,7 @@ _TELLING = re.compile(
 )
 _SETTINGS = ("~/.npmrc", "~/.pip/pip.conf", "~/.config/pip/pip.conf", "/etc/pip.conf", "~/.docker/config.json")
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
-_PUBLIC = ("registry.npmjs.org", "pypi.org", "proxy.golang.org", "github.com", "docker.io", "localhost", "127.0.0.1")
+_PUBLIC = ("github.com", "docker.io", "localhost", "127.0.0.1")
 _SHORTEST = 8
 _INFO = (
     "ID",
