@@ -62,6 +62,7 @@ format: setup ## Format the code and mend what the linter can mend by itself.
 	@.venv/bin/ruff format
 
 bench: bases ## Run the benchmarks; tables of ratios go to the screen and to build/bench/.
+	@[ -x .venv/bin/dive ] || $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@$(PY) -m benchmarks
 
 lock: setup ## Choose the versions in constraints.txt anew.
