@@ -226,9 +226,9 @@ def test_what_cannot_be_meant_is_refused(demo, tag, fault):
 @pytest.mark.parametrize("text", ["ARG A=1\n", "", "# nothing\n", "RUN x\nFROM scratch\n"])
 def test_a_dockerfile_without_a_stage_never_reaches_the_engine(project, tag, text, monkeypatch):
     """A Dockerfile without FROM is refused here: Engine 26.1 itself would fall over some such file."""
-    from dmhelpers.measure import build as building
+    from dmhelpers.measure import recorded_run
 
-    monkeypatch.setattr(building, "run_client", lambda *_, **__: pytest.fail("the builder was asked"))
+    monkeypatch.setattr(recorded_run, "run_client", lambda *_, **__: pytest.fail("the builder was asked"))
     with pytest.raises(DockerfileError):
         quiet(project({"Dockerfile": text}), tag)
 
