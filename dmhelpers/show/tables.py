@@ -162,16 +162,20 @@ def stages(
 def readable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a copy of a table of the course for reading: bytes in Docker's units, fractions in percent, short IDs.
 
-    Columns that end in ``_bytes``, ``_fraction`` or ``_s`` lose that ending; every cell becomes text.
+    Columns that end in ``_bytes``, ``_fraction`` or ``_s`` lose that ending, or have it in brackets where several
+    would have one title; every cell becomes text.
     """
     from dmhelpers.units import docker_size, percent, seconds
 
     forms: dict[str, Callable[[Any], str]] = {"_bytes": docker_size, "_fraction": percent, "_s": seconds}
     shown: dict[str, list[str]] = {}
-    for name in frame.columns:
-        ending = next((one for one in forms if str(name).endswith(one)), None)
+    endings = {name: next((one for one in forms if str(name).endswith(one)), "") for name in frame.columns}
+    titles = [str(name).removesuffix(ending) for name, ending in endings.items()]
+    for name, ending in endings.items():
         form = forms[ending] if ending else _text
-        title = str(name).removesuffix(ending or "")
+        title = str(name).removesuffix(ending)
+        if ending and titles.count(title) > 1:
+            title = f"{title} ({ending[1:]})"
         shown[title] = ["" if value is None else form(value) for value in _objects(frame, name)]
     return columns(shown, asked=is_recorded(frame))
 

@@ -83,6 +83,13 @@ def test_readable_keeps_the_rows():
     assert shown["size"].tolist() == ["3B", "2B"]
 
 
+def test_readable_tells_columns_of_one_stem_apart():
+    """Where several columns would have one title, each keeps its ending in brackets, and its cells."""
+    frame = columns({"evidence": ["a"], "evidence_bytes": [1_500], "evidence_s": [2.0]}, integers=("evidence_bytes",))
+    shown = dm.readable(frame)
+    assert shown.iloc[0].to_dict() == {"evidence": "a", "evidence (bytes)": "1.5kB", "evidence (s)": "2.0s"}
+
+
 @pytest.mark.parametrize("text", ["a", "sha256:short", "", "1_bytes"])
 def test_readable_leaves_text_alone(text):
     """Text that is no ID stays as it is."""
