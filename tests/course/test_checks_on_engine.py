@@ -415,7 +415,7 @@ def test_11a(patient):
     made(patient, "learner/11-a", PATIENT.replace("COPY limits.json ./\n", ""))
     hold_not_yet("11-a", "no such file or directory, open '/app/limits.json'")
     made(patient, "learner/11-a", PATIENT.replace(" --omit=dev", ""))
-    hold_not_yet("11-a", "at least 85% smaller than patient:poor", "it still has development packages")
+    hold_not_yet("11-a", "at least 75% smaller than patient:poor", "it still has development packages")
     made(patient, "learner/11-a", PATIENT.replace(START, f"RUN echo '{{}}' > limits.json\n{START}"))
     hold_not_yet("11-a", "answers GET /pulse?intervals=1000,1000 with 400")
 
