@@ -22,7 +22,7 @@ NOTEBOOK = "11_the_clinic"
 POOR = "patient:poor"
 POOR_LEAST_BYTES = 40_000_000
 LEAST_SAVED_FRACTION = 0.75
-"""Right answers save more on both image stores; containerd's counts whole blocks of the many small files that stay."""
+"""Right answers save more on both image stores; containerd's counts whole blocks of the small files that stay."""
 CONTEXT_LIMIT_BYTES = 100_000
 SOURCE = "src/pulse.ts"
 _DEV_KINDS = ("dev dependencies", "type definitions")
