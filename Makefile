@@ -41,7 +41,8 @@ site: setup ## Build the course's site from the solutions and their outputs, wit
 	@$(call extra,site,myst_nb$(comma) sphinx_book_theme)
 	@$(PY) docs/site/build.py
 
-test: bases ## Run every test, on both image stores where the course started the engine.
+test: bases ## Run every test, on both image stores where this machine can start a second engine.
+	@sh scripts/slirp.sh
 	@$(PY) scripts/run_tests.py $(TESTS)
 
 test-browser: bases ## Work through the notebooks in a real JupyterLab with a headless Chromium.

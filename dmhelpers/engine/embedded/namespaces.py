@@ -44,7 +44,7 @@ class Namespaces:
                 f"The namespaces of a private engine could not be made: {complaint}",
                 hint="This root is probably inside a container: use the machine itself.",
             )
-        self._first = children(self._unshare.pid)[0]
+        self.first = children(self._unshare.pid)[0]
         return self
 
     def __exit__(
@@ -55,7 +55,11 @@ class Namespaces:
 
     def inside(self, argv: list[str]) -> list[str]:
         """Return the argument list that runs another one inside."""
-        return [tool("nsenter"), f"--target={self._first}", "--net", "--mount", "--pid", "--", *argv]
+        return [tool("nsenter"), f"--target={self.first}", "--net", "--mount", "--pid", "--", *argv]
+
+    def in_the_network(self, argv: list[str]) -> list[str]:
+        """Return the argument list that runs one in their network, with the machine's files and processes."""
+        return [tool("nsenter"), f"--target={self.first}", "--net", "--", *argv]
 
     def run(
         self,

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -16,21 +16,24 @@ from typing import Literal, Self
 from dmhelpers.engine.client import docker_cli
 from dmhelpers.engine.embedded import start, state
 from dmhelpers.engine.embedded.namespaces import Namespaces, children, remove_cgroups, tool
+from dmhelpers.engine.embedded.outward import Outward
 from dmhelpers.errors import EngineError, TimeLimitReached
 
 
 class PrivateEngine:
     """A `dockerd` with its own data root, socket, and network, mount and process namespaces.
 
-    Use it as a context manager. It has no network beyond its own bridge, and no first engine's bridge,
-    firewall rules or containerd is in its sight. On leaving, its first process ends, and with it the
-    kernel ends all that is in there: containers, containerd, orphaned RUN processes, mounts.
+    Use it as a context manager. It has no network beyond its own bridge unless it is asked for, and no
+    first engine's bridge, firewall rules or containerd is in its sight. On leaving, its first process
+    ends, and with it the kernel ends all that is in there: containers, containerd, orphaned RUN processes,
+    mounts.
 
     Args:
         image_store: ``"overlay2"`` or ``"containerd"``.
         disk_bytes: Give it a disk of that size (a loop-mounted ext4 file) as data root; None for
             the machine's own disk.
         parent: The folder in which its own temporary folder is made; it must be able to carry overlay2.
+        outward: Give it a way to the machine's network, by slirp4netns.
     """
 
     def __init__(
@@ -39,11 +42,14 @@ class PrivateEngine:
         image_store: Literal["overlay2", "containerd"] = "overlay2",
         disk_bytes: int | None = None,
         parent: Path = Path("/var/tmp"),  # noqa: S108  a folder made by mkdtemp stands in it
+        outward: bool = False,
     ) -> None:
         self.image_store = image_store
         self.disk_bytes = disk_bytes
         self.name = f"dmhelpers-{uuid.uuid4().hex[:8]}"
         self._parent = parent
+        self._outward = outward
+        self._exits = ExitStack()
         self._engine: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,6 +84,8 @@ class PrivateEngine:
         self.folder = Path(tempfile.mkdtemp(prefix="dmh-", dir=self._parent))
         try:
             self._make_disk()
+            if self._outward:
+                self._exits.enter_context(Outward(self._namespaces.first))
             self.start()
         except BaseException:
             self._leave()
@@ -129,6 +137,10 @@ class PrivateEngine:
         """
         return self._namespaces.run(argv, timeout_s=timeout_s).stdout
 
+    def in_its_network(self, argv: list[str]) -> list[str]:
+        """Return the argument list that runs another one where the ports of its containers are published."""
+        return self._namespaces.in_the_network(argv)
+
     def _make_disk(self) -> None:
         self.data_root.mkdir()
         if self.disk_bytes is None:
@@ -154,6 +166,7 @@ class PrivateEngine:
         """End everything, wait for it, and remove the folder and the control groups."""
         with suppress(EngineError, subprocess.TimeoutExpired):
             self.stop()
+        self._exits.close()
         self._namespaces.__exit__(None, None, None)
         if self._engine is not None:
             with suppress(subprocess.TimeoutExpired):
