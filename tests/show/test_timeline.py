@@ -11,7 +11,8 @@ from dmhelpers.measure.records import BuildRecord, StageState, Step
 from dmhelpers.measure.steps import stage_states
 from dmhelpers.show.builds import Build
 from dmhelpers.show.figures import plot_timeline
-from dmhelpers.show.plots import theme, timeline
+from dmhelpers.show.plots import timeline
+from dmhelpers.show.plots.stage_looks import stage_colours
 from tests.measure.test_recorded_builds import CASES, load
 from tests.show import test_plots as plots
 
@@ -171,7 +172,7 @@ def test_a_stage_has_its_colour():
 
     ax = timeline.plot_timeline(COLD)
     fills = {mpl.colors.to_hex(bar.get_facecolor()).upper() for bars in ax.containers for bar in bars}
-    assert {theme.stage_colours(["builder"])["builder"], theme.stage_colours(["runtime"])["runtime"]} <= fills
+    assert {stage_colours(["builder"])["builder"], stage_colours(["runtime"])["runtime"]} <= fills
 
 
 def test_no_build_is_refused():

@@ -6,18 +6,17 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dmhelpers.errors import InputError
 from dmhelpers.measure.records import BuildRecord, StageState, Step
-from dmhelpers.show.plots import lettering, theme
+from dmhelpers.show.plots import lettering, stage_looks, theme
 from dmhelpers.units import seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
-CACHED_HATCH = "//////"
 _BAR = 0.6
 _MARK_PT, _GAP_PT, _PAD_PT = 9, 3, 8
 _MOST_MARKS = 10
@@ -76,7 +75,7 @@ def plot_timeline(*records: BuildRecord, ax: Axes | None = None) -> Axes:
     ax.set_xticks([0], ["0"])
     lettering.set_note(ax, _NOTE)
     per_s, left_s = _scale(ax, [lane for _, lane in lanes])
-    colours = theme.stage_colours(lane.stage for _, lane in lanes)
+    colours = stage_looks.stage_colours(*([one.stage for one in lanes] for _, lanes in blocks))
     for place, title, lane in places:
         if lane is None:
             text = lettering.fit(ax, title, 0.95 * lettering.settled_size_px(ax)[0], bold=True)
@@ -147,16 +146,16 @@ def _handles(blocks: Sequence[tuple[str, list[_Lane]]]) -> list[Patch]:
     from matplotlib.patches import Patch
 
     lanes = [lane for _, lanes in blocks for lane in lanes]
-    handles = [Patch(label="ran", facecolor=theme.FAINT_INK)] if any(lane.bars for lane in lanes) else []
+    handles = (
+        [Patch(label="ran", **stage_looks.bar_style("ran", theme.FAINT_INK))]
+        if any(lane.bars for lane in lanes)
+        else []
+    )
     if any(lane.cached for lane in lanes):
-        handles.append(Patch(label="from the build cache", **_cached_look()))
+        handles.append(Patch(label="from the build cache", **stage_looks.bar_style("cached", theme.PAPER)))
     if any(bar.lent for lane in lanes for bar in lane.bars):
         handles.append(Patch(label="run once for two stages", facecolor=theme.PAPER, edgecolor=theme.INK))
     return handles
-
-
-def _cached_look() -> dict[str, Any]:
-    return {"facecolor": theme.PAPER, "edgecolor": theme.INK, "hatch": CACHED_HATCH, "linewidth": 0.8}
 
 
 def _scale(ax: Axes, lanes: Sequence[_Lane]) -> tuple[float, float]:
@@ -198,7 +197,9 @@ def _draw(ax: Axes, place: int, lane: _Lane, colour: str, per_s: float) -> None:
     point = theme.figure_of(ax).dpi / 72
     for number in range(min(lane.cached, _MOST_MARKS)):
         right = -(_PAD_PT + number * (_MARK_PT + _GAP_PT)) * point / per_s
-        ax.barh(place, -_MARK_PT * point / per_s, left=right, height=_BAR, **_cached_look())
+        ax.barh(
+            place, -_MARK_PT * point / per_s, left=right, height=_BAR, **stage_looks.bar_style("cached", theme.PAPER)
+        )
     for index, bar in enumerate(lane.bars):
         fill = theme.PAPER if bar.lent else colour
         ax.barh(
@@ -206,9 +207,7 @@ def _draw(ax: Axes, place: int, lane: _Lane, colour: str, per_s: float) -> None:
             bar.end_s - bar.begin_s,
             left=bar.begin_s,
             height=_BAR,
-            color=fill,
-            edgecolor=theme.INK,
-            linewidth=0.8,
+            **stage_looks.bar_style("ran", fill),
         )
         ends = [bar.end_s, *(later.begin_s for later in lane.bars[index + 1 :])]
         room = (min(ends) - bar.begin_s) * per_s - 2 * _PAD_PT * point
