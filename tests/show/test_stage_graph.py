@@ -20,6 +20,7 @@ from dmhelpers.show.stage_graph.layout import BAND, BOX_WIDTH, MARGIN, TEXT_PX, 
 from dmhelpers.show.stage_graph.lettering import SANS_EM, width_px
 from dmhelpers.show.stage_graph.model import make_graph
 from dmhelpers.show.stage_graph.sizes import Sizes, from_layers, sizes_of
+from dmhelpers.show.svg_picture import picture_bundle
 
 SVG = "{http://www.w3.org/2000/svg}"
 TAGS = {"svg", "title", "desc", "g", "rect", "path", "circle", "text"}
@@ -319,10 +320,7 @@ def test_of_a_project(project):
     """`dm.stage_graph` reads a project's Dockerfile, shows picture and text, and saves what it shows."""
     folder = project({"Dockerfile": THREE, "other.Dockerfile": "FROM scratch AS only\n"})
     drawn = dm.stage_graph(folder, build=Build(RECORD))
-    assert drawn._repr_mimebundle_(include=None, exclude=None) == {
-        "image/svg+xml": drawn.svg,
-        "text/plain": str(drawn),
-    }
+    assert drawn._repr_mimebundle_(include=None, exclude=None) == picture_bundle(drawn.svg, str(drawn))
     assert drawn._repr_svg_() == drawn.svg
     assert drawn.save(folder / "graph.svg").read_text(encoding="utf-8") == drawn.svg
     assert repr(drawn) == "<StageGraph Dockerfile: 3 stages, target runtime>"

@@ -15,6 +15,7 @@ from dmhelpers.show.stage_graph import text
 from dmhelpers.show.stage_graph.layout import lay_out
 from dmhelpers.show.stage_graph.model import Graph, make_graph
 from dmhelpers.show.stage_graph.sizes import sizes_of
+from dmhelpers.show.svg_picture import picture_bundle
 
 if TYPE_CHECKING:
     from dmhelpers.show.builds import Build
@@ -59,7 +60,7 @@ class StageGraph:
         return self.svg
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": str(self)}
+        return picture_bundle(self.svg, str(self))
 
 
 def stage_graph(
