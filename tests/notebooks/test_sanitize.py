@@ -59,6 +59,10 @@ EQUAL = {
         '<g data-state="ran"><rect x="118.5" fill="#E69F00"/></g>',
         '<g data-state="cached"><rect x="118.5" fill="none"/><path d="M1 2"/></g>',
     ),
+    "a plot": (
+        '<img alt="a 5MB, of 3 kinds" style="x" src="data:image/png;base64,iVBO+/="/>',
+        '<img alt="a 6MB, of 4 kinds" style="x" src="data:image/png;base64,aaBO+/="/>',
+    ),
     "a picture's address": (
         '<img src="data:image/svg+xml,%3Csvg 1%3E"/>',
         '<img src="data:image/svg+xml,%3Csvg 2%3E"/>',

@@ -67,7 +67,9 @@ def open_axes(ax: Axes | None, *, width_in: float = WIDTH_IN, height_in: float =
     if ax is None:
         import matplotlib.pyplot as plt
 
-        figure, ax = plt.subplots(figsize=(width_in, height_in))
+        from dmhelpers.show.plots.described import described_figure
+
+        figure, ax = plt.subplots(figsize=(width_in, height_in), FigureClass=described_figure())
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
     figure_of(ax).set_facecolor(PAPER)
     ax.set_facecolor(PAPER)
