@@ -13,7 +13,8 @@ import pytest
 
 from dmhelpers.errors import ImageNotFound, InputError
 from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
-from dmhelpers.measure.kind_rules import kind_of_files, kinds_of, rules
+from dmhelpers.measure.filesystem import standing
+from dmhelpers.measure.kind_rules import kinds_of, kinds_of_standing, rules
 from dmhelpers.measure.kinds import Reduction, bytes_by_kind, reduction, subtract
 from dmhelpers.measure.records import KindBytes
 from dmhelpers.measure.saved import final_files
@@ -34,6 +35,12 @@ def image(*layers):
             entries.append(FileEntry(path, size, "file", number, "", head, content))
         made.append(SavedLayer(f"sha256:{number}", tuple(entries)))
     return SavedImage(tuple(made), {})
+
+
+def kind_of_files(saved):
+    """Return the kind of each of an image's final files, in their order; a base's are named for what they are."""
+    found = standing(saved)
+    return kinds_of_standing(found, found.files())
 
 
 def kind_of(path, *, head=b"", base=False):
