@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dmhelpers.engine.client import get_json
-from dmhelpers.engine.containers import image_not_found
+from dmhelpers.engine.created import image_not_found
 from dmhelpers.engine.info import EngineInfo, engine_info
 from dmhelpers.engine.labels import BASE_ORIGIN
 from dmhelpers.measure.origins import origins_of, stages_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dmhelpers.engine.client import api, engine_answers
-from dmhelpers.engine.containers import image_not_found
+from dmhelpers.engine.created import image_not_found
 from dmhelpers.engine.labels import BASE_NAME, BASE_ORIGIN
 from dmhelpers.errors import ImageNotFound, InputError
 from dmhelpers.measure.kind_rules import LOCK_FILES, kinds_of, largest_first
