@@ -17,12 +17,13 @@ from xml.sax.saxutils import escape
 
 from dmhelpers.engine.recorded import marks
 from dmhelpers.show import stamp
+from dmhelpers.show.pictures import picture_bundle
 from dmhelpers.show.plots import theme
 from dmhelpers.show.plots.kind_looks import SMALLER, KindLook, look_of
 from dmhelpers.show.plots.treemap import NOTHING
+from dmhelpers.show.rectangle import Rectangle as Box
 from dmhelpers.show.stage_graph.lettering import cut, drawable, width_px
-from dmhelpers.show.svg_picture import picture_bundle
-from dmhelpers.show.treemap_layout import Box, KindBox, Label, Lettering, lay_out
+from dmhelpers.show.treemap_layout import KindBox, Label, Lettering, lay_out
 from dmhelpers.show.treemap_model import TreemapModel, make_model, to_text
 from dmhelpers.units import docker_size
 

@@ -59,14 +59,6 @@ EQUAL = {
         '<g data-state="ran"><rect x="118.5" fill="#E69F00"/></g>',
         '<g data-state="cached"><rect x="118.5" fill="none"/><path d="M1 2"/></g>',
     ),
-    "a plot": (
-        '<img alt="a 5MB, of 3 kinds" style="x" src="data:image/png;base64,iVBO+/="/>',
-        '<img alt="a 6MB, of 4 kinds" style="x" src="data:image/png;base64,aaBO+/="/>',
-    ),
-    "a picture's address": (
-        '<img src="data:image/svg+xml,%3Csvg 1%3E"/>',
-        '<img src="data:image/svg+xml,%3Csvg 2%3E"/>',
-    ),
     "origin of the base": ("<td>139MB</td>\n<td>assembled</td>", "<td>135MB</td>\n<td></td>"),
     "a plot's note": (
         'xlabel="All. The base image is a stand-in made from packages; the\\noriginal\'s size differs."',

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from dmhelpers.show.figures import plot_sizes
-from dmhelpers.show.plots import described, sizes, theme
+from dmhelpers.show.pictures import png_image
+from dmhelpers.show.plots import sizes, theme
 
 mpl.use("Agg")
 FRAME = pd.DataFrame(
@@ -35,12 +36,21 @@ def shell():
 def test_a_notebook_gets_the_plot_with_its_words(shell):
     """The picture is an HTML image with the plot's words, and the same PNG beside it."""
     ax = plot_sizes(FRAME)
-    bundle, _ = shell.display_formatter.format(theme.figure_of(ax))
+    bundle, metadata = shell.display_formatter.format(theme.figure_of(ax))
     png = bundle["image/png"]
     coded = base64.b64encode(png).decode() if isinstance(png, bytes) else png.replace("\n", "")
-    assert bundle["text/html"] == described.image_with_words(coded, sizes.alt_text(FRAME))
+    assert bundle["text/html"] == png_image(coded, sizes.alt_text(FRAME))
+    assert metadata["image/png"]["alt"] == sizes.alt_text(FRAME)
     (alt,) = re.findall('alt="([^"]*)"', bundle["text/html"])
     assert "a&quot;&lt;b&gt;:1 5MB" in alt
+
+
+def test_stored_outputs_have_the_picture_once(shell, monkeypatch):
+    """Where outputs are stored and compared, there is no HTML: the words are the picture's metadata."""
+    monkeypatch.setenv("DMHELPERS_PROGRESS", "plain")
+    bundle, metadata = shell.display_formatter.format(theme.figure_of(plot_sizes(FRAME)))
+    assert set(bundle) == {"image/png", "text/plain"}
+    assert metadata["image/png"]["alt"] == sizes.alt_text(FRAME)
 
 
 def test_the_callers_figure_is_left_alone(shell):

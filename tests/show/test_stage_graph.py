@@ -13,14 +13,15 @@ from dmhelpers.errors import InputError, StageNotFound
 from dmhelpers.measure.dockerfile import parse_dockerfile
 from dmhelpers.measure.records import BuildRecord, ImageHistory, LayerRecord, StageState
 from dmhelpers.show.builds import Build
+from dmhelpers.show.pictures import picture_bundle
 from dmhelpers.show.plots import theme
 from dmhelpers.show.plots.stage_looks import stage_colours
+from dmhelpers.show.rectangle import Rectangle
 from dmhelpers.show.stage_graph import StageGraph, stage_graph, svg
-from dmhelpers.show.stage_graph.layout import BAND, BOX_WIDTH, MARGIN, TEXT_PX, WIDTH_PX, Rectangle, lay_out
+from dmhelpers.show.stage_graph.layout import BAND, BOX_WIDTH, MARGIN, TEXT_PX, WIDTH_PX, lay_out
 from dmhelpers.show.stage_graph.lettering import SANS_EM, width_px
 from dmhelpers.show.stage_graph.model import make_graph
 from dmhelpers.show.stage_graph.sizes import Sizes, from_layers, sizes_of
-from dmhelpers.show.svg_picture import picture_bundle
 
 SVG = "{http://www.w3.org/2000/svg}"
 TAGS = {"svg", "title", "desc", "g", "rect", "path", "circle", "text"}

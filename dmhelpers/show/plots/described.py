@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import functools
-import html
 import sys
 from typing import TYPE_CHECKING, Any
 
 from dmhelpers.show import stamp
+from dmhelpers.show.pictures import is_stored, png_image
 from dmhelpers.show.plots import theme
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def described_figure() -> type[Figure]:
 def describe(ax: Axes, words: str) -> Axes:
     """Give a plot its words, for people who cannot see it, and return its axes.
 
-    In a notebook its picture is then an image with these words as its alternative text: neither JupyterLab nor
-    nbconvert gives one to a picture that comes as PNG alone. A figure that the caller made stays as it is.
+    In a notebook its picture is then an image with these words as its alternative text; where outputs are stored,
+    they are the metadata of the PNG. A figure that the caller made stays as it is.
 
     Args:
         ax: What a plot function drew.
@@ -46,27 +46,32 @@ def describe(ax: Axes, words: str) -> Axes:
     return ax
 
 
-def image_with_words(png_base64: str, words: str) -> str:
-    """Return a picture as an HTML image with its words; nothing is fetched for it."""
-    style = 'style="max-width:100%;height:auto"'
-    return f'<img alt="{html.escape(words)}" {style} src="data:image/png;base64,{png_base64}"/>'
-
-
 def _register() -> None:
-    """Tell IPython, where it runs, to show such figures as HTML too."""
+    """Tell IPython, where it runs, how such figures are shown."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
-    if shell is None:
-        return
-    formatters = shell.display_formatter.formatters
-    formatters["text/html"].for_type(described_figure(), functools.partial(_as_html, formatters["image/png"]))
+    if shell is not None:
+        formatters = shell.display_formatter.formatters
+        formatters["image/png"].for_type(described_figure(), functools.partial(_as_png, formatters["image/png"]))
+        formatters["text/html"].for_type(described_figure(), functools.partial(_as_html, formatters["image/png"]))
+
+
+def _as_png(formatter: Any, figure: Any) -> tuple[Any, dict[str, Any]] | None:
+    """Return the picture that the notebook's own settings make, and its words as its metadata."""
+    from matplotlib.figure import Figure
+
+    try:
+        drawn = formatter.lookup_by_type(Figure)(figure)
+    except KeyError:  # another format than PNG was chosen
+        return None
+    picture, metadata = drawn if isinstance(drawn, tuple) else (drawn, {})
+    return None if picture is None else (picture, {**metadata, **({"alt": figure.words} if figure.words else {})})
 
 
 def _as_html(png_formatter: Any, figure: Any) -> str | None:
-    # PNG is what the notebook's own settings make of it; without them (SVG alone was chosen) there is none.
-    drawn = png_formatter(figure)
-    raw = drawn[0] if isinstance(drawn, tuple) else drawn
-    if not raw or not figure.words:
+    if is_stored() or not figure.words:
         return None
-    coded = base64.b64encode(raw).decode() if isinstance(raw, bytes) else str(raw)
-    return image_with_words(coded.replace("\n", ""), figure.words)
+    drawn = _as_png(png_formatter, figure)
+    if drawn is None:
+        return None
+    return png_image(base64.b64encode(drawn[0]).decode() if isinstance(drawn[0], bytes) else drawn[0], figure.words)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmhelpers.measure.dockerfile import read_dockerfile
+from dmhelpers.show.pictures import picture_bundle
 from dmhelpers.show.stage_graph import svg as drawing
 from dmhelpers.show.stage_graph import text
 from dmhelpers.show.stage_graph.layout import lay_out
 from dmhelpers.show.stage_graph.model import Graph, make_graph
 from dmhelpers.show.stage_graph.sizes import sizes_of
-from dmhelpers.show.svg_picture import picture_bundle
 
 if TYPE_CHECKING:
     from dmhelpers.show.builds import Build

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dmhelpers.measure.records import EdgeKind
+from dmhelpers.show.rectangle import Rectangle
 from dmhelpers.show.stage_graph.lettering import ELLIPSIS, SANS_EM, cut, width_px
 from dmhelpers.show.stage_graph.model import Graph, ImageNode, Link, StageNode, line_words
 
@@ -31,31 +32,6 @@ _ARROW = 14
 _LANE = 20
 _LABEL_MOST = 330
 _WORDS: dict[EdgeKind, str] = {"from": "FROM", "copy": "COPY --from", "mount": "RUN --mount from"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """A place in the picture, in pixels from its top left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """Where it ends."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """Where it ends."""
-        return self.y + self.height
-
-    def overlaps(self, other: Rectangle) -> bool:
-        """Return whether the two have more than an edge in common."""
-        across = self.x < other.right and other.x < self.right
-        return across and self.y < other.bottom and other.y < self.bottom
 
 
 @dataclass(frozen=True, slots=True)

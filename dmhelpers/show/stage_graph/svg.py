@@ -12,8 +12,9 @@ from xml.sax.saxutils import escape, quoteattr
 from dmhelpers.measure.records import EdgeKind
 from dmhelpers.show.plots import theme
 from dmhelpers.show.plots.stage_looks import stage_colours, state_mark
+from dmhelpers.show.rectangle import Rectangle
 from dmhelpers.show.stage_graph import text
-from dmhelpers.show.stage_graph.layout import BAND, HEADING_PX, MARGIN, TEXT_PX, Box, Layout, Line, Rectangle
+from dmhelpers.show.stage_graph.layout import BAND, HEADING_PX, MARGIN, TEXT_PX, Box, Layout, Line
 from dmhelpers.show.stage_graph.lettering import SANS_EM, cut, drawable, width_px
 from dmhelpers.show.stage_graph.model import SCRATCH, ImageNode, StageNode, span_words
 

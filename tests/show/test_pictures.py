@@ -1,11 +1,11 @@
-"""A picture in SVG, as a notebook shows it: with its words, within its column, and from nowhere else."""
+"""A picture as a notebook shows it: with its words, within its column, and from nowhere else."""
 
 from __future__ import annotations
 
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
-from dmhelpers.show.svg_picture import picture_bundle
+from dmhelpers.show.pictures import picture_bundle
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><text>50 % "a" &amp; #b\n</text></svg>\n'
 WORDS = 'Dockerfile: 1 stage\n0 "a" <b> & c'
@@ -36,3 +36,9 @@ def test_the_image_has_its_words_and_is_the_picture():
     assert not set('"<>#\n') & set(address)
     assert "max-width:100%" in image["style"]
     assert (bundle["image/svg+xml"], bundle["text/plain"]) == (SVG, WORDS)
+
+
+def test_a_stored_output_has_the_picture_once(monkeypatch):
+    """Where outputs are stored and compared, the SVG and the words come alone."""
+    monkeypatch.setenv("DMHELPERS_PROGRESS", "plain")
+    assert picture_bundle(SVG, WORDS) == {"image/svg+xml": SVG, "text/plain": WORDS}
