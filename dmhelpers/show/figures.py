@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dmhelpers.measure.images import base_origin_of, read_history
 from dmhelpers.measure.kinds import reduction
-from dmhelpers.show.plots import layers, sizes, timeline
+from dmhelpers.show.plots import layers, sizes, theme, timeline
 from dmhelpers.show.plots import reduction as waterfall
 from dmhelpers.show.plots import treemap as areas
 from dmhelpers.show.plots.described import describe
@@ -48,7 +48,9 @@ def plot_layers(*images: str, ax: Axes | None = None) -> Axes:
     """
     histories = [read_history(image) for image in images]
     origin = next((one for one in map(base_origin_of, images) if one), "")
-    return describe(layers.plot_layers(*histories, ax=ax, base_origin=origin), layers.alt_text(*histories))
+    note = f" {theme.STAND_IN_NOTE}" if origin == "assembled" else ""
+    words = f"{layers.alt_text(*histories)}{note}"
+    return describe(layers.plot_layers(*histories, ax=ax, base_origin=origin), words)
 
 
 def plot_reduction(before: str, after: str, *, base: str | None = None, ax: Axes | None = None) -> Axes:

@@ -21,6 +21,7 @@ _BAR = 0.6
 _MARK_PT, _GAP_PT, _PAD_PT = 9, 3, 8
 _MOST_MARKS = 10
 _LANE_IN = 0.5
+_LEAST_S = 0.5
 _ROUND_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800)
 _NOTE = "Each bar is a step. A hatched mark is a step from the build cache: it takes no time."
 
@@ -168,7 +169,8 @@ def _scale(ax: Axes, lanes: Sequence[_Lane]) -> tuple[float, float]:
     total, _ = lettering.settled_size_px(ax)
     marks = min(max(lane.cached for lane in lanes), _MOST_MARKS)
     gutter = (marks * (_MARK_PT + _GAP_PT) + (_PAD_PT if marks else 0)) * point
-    longest = max(lane.end_s for lane in lanes) or 1.0  # all from the cache: no second that says anything
+    # Where all comes from the cache, what is left takes no time that says anything: it is not to fill the axis.
+    longest = max(_LEAST_S, *(lane.end_s for lane in lanes))
     per_s = min(
         max(total - gutter - lettering.width_px(ax, lane.words) - 3 * _PAD_PT * point, total * 0.2)
         / (lane.end_s or longest / 2)
