@@ -164,8 +164,9 @@ def warm_cache(home: Path) -> Iterator[None]:
 
     bases.ensure_many(["node:20-alpine", "golang:1.22-alpine"])
     before, begin = {one.record_id for one in cache_records()}, datetime.now(UTC)
-    api, go = original("my-api"), original("go-server")
-    for options in ([str(api)], [f"--file={api / 'Dockerfile.test'}", "--target=test", str(api)], [str(go)]):
+    api, go, patient = (original(name) for name in ("my-api", "go-server", "patient"))
+    tested = [f"--file={api / 'Dockerfile.test'}", "--target=test", str(api)]
+    for options in ([str(api)], tested, [str(go)], [str(patient)]):
         asked = ["buildx", "build", "--provenance=false", "--output=type=cacheonly", *options]
         docker_cli(asked, timeout_s=600)
     end = datetime.now(UTC)

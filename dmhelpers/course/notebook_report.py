@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dmhelpers.course.claims import CLAIMS_LOG, Claim
+from dmhelpers.course.notebook_pictures import with_words
 from dmhelpers.course.notebook_run import Run, run
 from dmhelpers.course.notebooks import Shelf, as_text
 from dmhelpers.units import seconds
@@ -76,7 +77,7 @@ def as_html(done: Run) -> str:
     )
     exporter = HTMLExporter(**nowhere)  # type: ignore[no-untyped-call]
     page, _ = exporter.from_notebook_node(
-        nbformat.reads(as_text(done.notebook), as_version=4),  # type: ignore[no-untyped-call]
+        nbformat.reads(as_text(with_words(done.notebook)), as_version=4),  # type: ignore[no-untyped-call]
         {"metadata": {"name": done.name}},
     )
     return str(page)

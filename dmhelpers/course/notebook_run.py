@@ -138,7 +138,8 @@ def clean(notebook: Json) -> Json:
 def _output(output: Json) -> Json:
     made: Json = dict(output)
     if "metadata" in made:
-        made["metadata"] = {}
+        words = made["metadata"].get("image/png", {}).get("alt")
+        made["metadata"] = {"image/png": {"alt": words}} if words else {}
     if "text" in made:
         made["text"] = _lines(made["text"])
     if "data" in made:

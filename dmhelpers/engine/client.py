@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from dmhelpers.engine import direct, messages, recorded
+from dmhelpers.engine.contexts import current_context
 from dmhelpers.engine.recorded import commands
 from dmhelpers.errors import CommandFailed, EngineUnavailable, TimeLimitReached
 
 if TYPE_CHECKING:
     import docker
-    from docker.context import Context
 
 _KEPT_OUTPUT_CHARS = 200_000
 _PLUGIN_FOLDERS = (
@@ -60,7 +60,7 @@ def endpoint() -> Endpoint:
         return Endpoint("recorded://", "DMHELPERS_ENGINE=recorded")
     if os.environ.get("DOCKER_HOST"):
         return Endpoint(os.environ["DOCKER_HOST"], "DOCKER_HOST")
-    context = _current_context()
+    context = current_context()
     if context is not None:
         return Endpoint(context.Host or STANDARD_SOCKET, f"Docker context {context.Name!r}", context.Name)
     return Endpoint(STANDARD_SOCKET, "standard socket")
@@ -209,34 +209,9 @@ def _connection(host: str) -> dict[str, Any]:
 
     if os.environ.get("DOCKER_HOST"):
         return {**kwargs_from_env(), "use_ssh_client": host.startswith("ssh://")}
-    context = _current_context()
+    context = current_context()
     tls = context.TLSConfig if context is not None else None
     return {"base_url": host, "tls": tls or False, "use_ssh_client": host.startswith("ssh://")}
-
-
-def _current_context() -> Context | None:
-    """Return the person's current Docker context, or None for the default one."""
-    name = os.environ.get("DOCKER_CONTEXT")
-    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
-    if not name and not config.is_file():
-        return None
-    from docker.context import ContextAPI
-    from docker.context.config import get_current_context_name
-
-    try:
-        name = name or get_current_context_name()
-        context = ContextAPI.get_context(name)
-    except PermissionError as error:
-        raise EngineUnavailable(
-            f"You may not read Docker's settings at {str(config)!r}; `sudo docker login` leaves them to root.",
-            hint=f"Take them back: sudo chown -R $USER {str(config.parent)!r}",
-        ) from error
-    if context is None:
-        raise EngineUnavailable(
-            f"The Docker context {name!r} does not exist.",
-            hint="List the contexts with `docker context ls` and choose one with `docker context use NAME`.",
-        )
-    return None if context.Name == "default" else context
 
 
 @functools.lru_cache(maxsize=1)

@@ -11,17 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from dmhelpers.engine import ledger, messages, recorded
+from dmhelpers.engine import messages, recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
-from dmhelpers.engine.info import engine_info
-from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.engine.created import created
 from dmhelpers.engine.recorded import service
-from dmhelpers.errors import EngineRefused, ImageNotFound, InputError, TimeLimitReached
+from dmhelpers.errors import EngineRefused, InputError, TimeLimitReached
 
 OUTPUT_LIMIT_BYTES = 1_000_000
 _NOT_STARTED = {"executable file not found": 127, "no such file or directory": 127, "permission denied": 126}
-# A container prints to the disk of the engine first: bounded there too, and readable whatever its default is.
-_LOG_BOUNDS = {"max-size": "8m", "max-file": "2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ def run(
     arguments = _arguments(command)
     settings: dict[str, Any] = {"network_mode": None if network else "none"}
     begun = recorded.clock_s()
-    with _container(image, arguments, environment, settings) as container_id:
+    with created(image, arguments, environment, settings) as container_id:
         exit_code, complaint = _run_to_end(container_id, arguments, time_limit_s)
         stdout, stderr = _output(container_id)
     shown = f"docker run --rm {image} {shlex.join(arguments or [])}".rstrip()
@@ -108,7 +105,7 @@ def serve(
         TimeLimitReached: It did not answer in time; the message holds its last output.
     """
     settings = {"port_bindings": {port: ("127.0.0.1",) if _is_local() else None}}
-    with _container(image, _arguments(command), environment, settings, ports=[port]) as container_id:
+    with created(image, _arguments(command), environment, settings, ports=[port]) as container_id:
         _start(container_id)
         url = f"http://{_engine_host()}:{_published(container_id, port)}"
         ready = {"container": container_id, "path": path}
@@ -117,24 +114,6 @@ def serve(
             raise _silent(container_id, url + path, ready_within_s, reason)
         with service.through(container_id, url) as reached:
             yield Serving(container_id, reached)
-
-
-@contextmanager
-def unstarted(image: str) -> Iterator[str]:
-    """Create a container of an image that is never started, to read files through, and remove it afterwards.
-
-    Args:
-        image: The image's name or ID.
-
-    Yields:
-        The container's ID.
-
-    Raises:
-        ImageNotFound: The engine has no such image.
-    """
-    # An image need not have a command of its own, a container must.
-    with _container(image, ["-"], None, {}) as container_id:
-        yield container_id
 
 
 def execute(container_id: str, command: Sequence[str]) -> tuple[int, str]:
@@ -165,58 +144,6 @@ def _arguments(command: str | Sequence[str] | None) -> list[str] | None:
             f"{command!r} cannot be split into arguments: {error}.",
             hint='Close the quote, or give a list of arguments: ["ls", "-l"]',
         ) from error
-
-
-@contextmanager
-def _container(
-    image: str,
-    command: Sequence[str] | None,
-    environment: Mapping[str, str] | None,
-    host_settings: Mapping[str, Any],
-    ports: Sequence[int] = (),
-) -> Iterator[str]:
-    import docker.errors
-    import docker.types
-
-    if not image:
-        raise image_not_found(image)
-    client = api()
-    engine_id = engine_info().engine_id
-    given = {name: one for name, one in host_settings.items() if one is not None}
-    log_config = docker.types.LogConfig(type="json-file", config=_LOG_BOUNDS)
-    host_config = client.create_host_config(log_config=log_config, **given)
-    try:
-        with engine_answers():
-            made = client.create_container(
-                image,
-                list(command) if command is not None else None,
-                environment=dict(environment or {}),
-                labels=COURSE_LABELS,
-                ports=list(ports),
-                host_config=host_config,
-            )
-    except docker.errors.NotFound as error:
-        raise image_not_found(image) from error
-    container_id = str(made["Id"])
-    try:
-        ledger.record(engine_id, "container", [container_id])
-        yield container_id
-    finally:
-        with suppress(docker.errors.NotFound), engine_answers():
-            client.remove_container(container_id, force=True, v=True)
-        ledger.forget(engine_id, "container", [container_id])
-
-
-def image_not_found(image: str) -> ImageNotFound:
-    """Return the error for an image that the engine does not have, with the names that it has."""
-    from dmhelpers.errors import near_matches
-
-    with engine_answers():
-        known = [name for one in api().images() for name in one.get("RepoTags") or () if name != "<none>:<none>"]
-    return ImageNotFound(
-        f"There is no image {image!r} on this engine.",
-        hint=f"Build it first, or check the name. {near_matches(image, known)}",
-    )
 
 
 def _start(container_id: str) -> None:

@@ -8,14 +8,11 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from dmhelpers.engine import bases, ledger, recorded
-from dmhelpers.engine.client import get_json
-from dmhelpers.engine.info import EngineInfo, engine_info
+from dmhelpers.engine import ledger, recorded
+from dmhelpers.engine.info import EngineInfo
 from dmhelpers.engine.labels import COURSE
 from dmhelpers.errors import (
     BuildFailed,
@@ -23,13 +20,11 @@ from dmhelpers.errors import (
     DmHelpersError,
     EngineError,
     InputError,
-    NameTaken,
 )
 from dmhelpers.measure import built, cache_records, origins, outcome, recorded_run
-from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
+from dmhelpers.measure.build_plan import BuildPlan, inspected, plan_build
 from dmhelpers.measure.events import Listener, Progress
-from dmhelpers.measure.records import BuildRecord, Stage, Step
-from dmhelpers.measure.request import BuildRequest, full_tag
+from dmhelpers.measure.records import BuildRecord, Step
 from dmhelpers.measure.steps import provenance_lines, stage_states, steps_of
 from dmhelpers.measure.translate import build_error
 from dmhelpers.units import seconds
@@ -39,16 +34,6 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_S = 900.0
 _PROVENANCE_BUILDX = (0, 14)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    request: BuildRequest
-    dockerfile: Dockerfile
-    target: Stage
-    engine: EngineInfo
-    replaced_id: str | None
-    build_contexts: Mapping[str, str]
 
 
 def run_build(
@@ -92,7 +77,7 @@ def run_build(
     """
     if time_limit_s <= 0:
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
-    plan = _plan(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say)
+    plan = plan_build(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say)
     progress = Progress(listener)
     begun = recorded.clock_s()
     with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:
@@ -137,7 +122,7 @@ def run_build(
     return record
 
 
-def _remember(plan: _Plan, record: BuildRecord) -> None:
+def _remember(plan: BuildPlan, record: BuildRecord) -> None:
     origins.remember(record.image_id, plan.dockerfile, plan.target)
     request = plan.request
     built.remember(
@@ -155,44 +140,6 @@ def _remember(plan: _Plan, record: BuildRecord) -> None:
     )
 
 
-def _plan(
-    project: str | os.PathLike[str],
-    tag: str | None,
-    target: str | int | None,
-    file: str,
-    build_args: Mapping[str, str],
-    no_cache: bool,
-    rerun: Sequence[str],
-    say: Callable[[str], None] | None,
-) -> _Plan:
-    folder = project_folder(project)
-    name = full_tag(tag, folder)
-    dockerfile = read_dockerfile(folder, file=file, build_args=build_args)
-    stage = dockerfile.find(target)
-    again = [dockerfile.name_of(dockerfile.find(one)) for one in rerun]
-    engine = engine_info()
-    replaced_id = _replaceable(name, engine)
-    known = [one for one in dockerfile.base_images(stage) if one in bases.known()]
-    ready = bases.ensure_many(known, progress=say) if known else ()
-    request = BuildRequest(
-        folder=folder,
-        file=file,
-        tag=name,
-        target=_target_name(dockerfile, stage, target),
-        build_args=build_args,
-        no_cache=no_cache,
-        rerun=again,
-    )
-    contexts = {one.name: one.build_context for one in ready if one.build_context}
-    return _Plan(request, dockerfile, stage, engine, replaced_id, contexts)
-
-
-def _target_name(dockerfile: Dockerfile, stage: Stage, target: str | int | None) -> str | None:
-    if target is None or (stage.name is None and stage is dockerfile.stages[-1]):
-        return None  # the last stage is what a build without a target makes
-    return dockerfile.name_of(stage)
-
-
 def _environment(engine: EngineInfo) -> dict[str, str]:
     environment = {"BUILDKIT_COLORS": "", "NO_COLOR": "1"}
     if engine.buildx >= _PROVENANCE_BUILDX:
@@ -200,37 +147,23 @@ def _environment(engine: EngineInfo) -> dict[str, str]:
     return environment
 
 
-def _replaceable(tag: str, engine: EngineInfo) -> str | None:
-    """Return the ID of the course's own image under a tag that the course gave, None where the tag is free."""
-    held = _inspected(tag)
-    if held is None:
-        return None
-    engine_id = engine.engine_id
-    if held["Id"] in ledger.recorded(engine_id, "image") and tag in ledger.recorded(engine_id, "tag"):
-        return str(held["Id"])
-    raise NameTaken(
-        f"There is an image {tag!r} on this engine that the course did not make; building would take its name away.",
-        hint=f"Choose another tag, or give yours another name first: docker tag {tag} NEW-NAME; docker rmi {tag}",
-    )
-
-
-def _made_image(plan: _Plan) -> str:
+def _made_image(plan: BuildPlan) -> str:
     """Enter the image that this build tagged in the ledger and return its ID."""
-    found = _inspected(plan.request.tag)
+    found = inspected(plan.request.tag)
     assert found is not None, plan.request.tag  # noqa: S101  the client ended with 0
     _enter(plan, found)
     return str(found["Id"])
 
 
-def _enter(plan: _Plan, found: Mapping[str, Any]) -> None:
+def _enter(plan: BuildPlan, found: Mapping[str, Any]) -> None:
     ledger.record(plan.engine.engine_id, "image", [found["Id"]])
     ledger.record(plan.engine.engine_id, "tag", [plan.request.tag])
 
 
-def _note_interrupted(plan: _Plan, progress: Progress) -> None:
+def _note_interrupted(plan: BuildPlan, progress: Progress) -> None:
     """Enter what an interrupted build made in the ledger, so that clean-up finds it: it may just have been tagged."""
     with suppress(EngineError):
-        found = _inspected(plan.request.tag)
+        found = inspected(plan.request.tag)
         if found is not None and COURSE in (found["Config"].get("Labels") or {}):
             _enter(plan, found)
         cache_records.note_new(plan.engine, progress.vertexes.values(), failed=True)
@@ -238,17 +171,7 @@ def _note_interrupted(plan: _Plan, progress: Progress) -> None:
         outcome.drop_broken_layers(progress, steps)
 
 
-def _inspected(tag: str) -> dict[str, Any] | None:
-    import docker.errors
-
-    try:
-        found: dict[str, Any] = get_json(f"/images/{quote(tag)}/json")
-    except docker.errors.NotFound:
-        return None
-    return found
-
-
-def _failed(plan: _Plan, progress: Progress, steps: tuple[Step, ...], exit_code: int) -> DmHelpersError:
+def _failed(plan: BuildPlan, progress: Progress, steps: tuple[Step, ...], exit_code: int) -> DmHelpersError:
     if exit_code >= 0 and "Canceled: context canceled" not in "".join(progress.text):
         return build_error(progress, plan.dockerfile, steps)
     by = f"was killed by signal {-exit_code}" if exit_code < 0 else "was told to stop"
@@ -261,7 +184,7 @@ def _failed(plan: _Plan, progress: Progress, steps: tuple[Step, ...], exit_code:
     )
 
 
-def _too_long(plan: _Plan, progress: Progress, time_limit_s: float) -> BuildTimeLimitReached:
+def _too_long(plan: BuildPlan, progress: Progress, time_limit_s: float) -> BuildTimeLimitReached:
     running = next(
         (one for one in progress.vertexes.values() if one.started and (not one.done or "canceled" in one.error)), None
     )

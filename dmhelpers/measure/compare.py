@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from dmhelpers.errors import InputError
 from dmhelpers.measure.contents import contents_of
 from dmhelpers.measure.images import base_origin_of, size_of
-from dmhelpers.measure.kind_rules import LOCK_FILES
-from dmhelpers.measure.kinds import BASE_KIND, COVERED_KIND, count_base_layers
-from dmhelpers.measure.saved import read_image
+from dmhelpers.measure.kinds import BASE_KIND, COVERED_KIND, count_layers_below
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ def kinds_of_image(image: str, *, base: str | None = None) -> Mapping[str, int]:
         ImageNotFound: The engine has no such image, or no such base.
     """
     found = contents_of(image)
-    below = count_base_layers(read_image(image, keep=LOCK_FILES), base) if base is not None else 0
+    below = count_layers_below(image, base) if base is not None else 0
     totals: dict[str, int] = {}
     for kind, size, layer in zip(found.kinds, found.sizes, found.layers, strict=True):
         kind = BASE_KIND if layer < below else kind

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from dmhelpers.engine.client import get_json
-from dmhelpers.engine.containers import image_not_found
+from dmhelpers.engine.created import image_not_found
 from dmhelpers.engine.info import EngineInfo, engine_info
 from dmhelpers.engine.labels import BASE_ORIGIN
-from dmhelpers.measure.origins import origins_of
+from dmhelpers.measure.origins import origins_of, stages_of
 from dmhelpers.measure.records import ImageHistory, ImageRecord, LayerRecord
 
 _MANIFESTS_API = (1, 47)
@@ -68,7 +68,7 @@ def read_history(image: str) -> ImageHistory:
         )
         for row, origin in zip(rows, origins, strict=True)
     )
-    return ImageHistory(image, image_id, layers)
+    return ImageHistory(image, image_id, layers, stages_of(image_id))
 
 
 def size_of(image: str) -> int:

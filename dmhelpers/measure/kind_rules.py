@@ -59,16 +59,6 @@ def kinds_of(saved: SavedImage, *, base_layers: int | None = None) -> tuple[Kind
     return largest_first(KindBytes(kind, *total) for kind, total in totals.items() if any(total))
 
 
-def kind_of_files(saved: SavedImage) -> list[str]:
-    """Return the kind of each of the image's final files, in their order; a base's files are named for what they are.
-
-    Args:
-        saved: The image, read with the lock files of npm kept.
-    """
-    found = standing(saved)
-    return kinds_of_standing(found, found.files())
-
-
 def kinds_of_standing(found: Standing, places: Sequence[int], *, base_layers: int | None = None) -> list[str]:
     """Return the kind of each file that stands at one of these places, in their order.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dmhelpers.engine.client import api, engine_answers
+from dmhelpers.engine.created import image_not_found
 from dmhelpers.engine.labels import BASE_NAME, BASE_ORIGIN
 from dmhelpers.errors import ImageNotFound, InputError
 from dmhelpers.measure.kind_rules import LOCK_FILES, kinds_of, largest_first
@@ -147,20 +148,48 @@ def count_base_layers(saved: SavedImage, base: str | None) -> int:
     name = base or _labels(saved).get(BASE_NAME)
     if not name:
         return 0
+    try:
+        return _shared([layer.diff_id for layer in saved.layers], _layers_of(name))
+    except ImageNotFound as error:
+        if base is None:
+            return 0
+        raise _no_base(name) from error
+
+
+def count_layers_below(image: str, base: str) -> int:
+    """Return what `count_base_layers` does, of an image that nothing else has to be read of.
+
+    Raises:
+        ImageNotFound: The engine has no such image, or no such base.
+    """
+    own = _layers_of(image)
+    try:
+        return _shared(own, _layers_of(base))
+    except ImageNotFound as error:
+        raise _no_base(base) from error
+
+
+def _shared(own: Sequence[str], below: Sequence[str]) -> int:
+    return len(below) if own[: len(below)] == below else 0
+
+
+def _layers_of(image: str) -> Sequence[str]:
+    """Return the checksums of an image's unpacked layers, oldest first."""
     import docker.errors
 
     client: Any = api()
     try:
         with engine_answers():
-            layers = client.inspect_image(name)["RootFS"].get("Layers") or []
+            layers: Sequence[str] = client.inspect_image(image)["RootFS"].get("Layers") or []
     except docker.errors.NotFound as error:
-        if base is None:
-            return 0
-        raise ImageNotFound(
-            f"The engine has no image {base!r} to take as the base.", hint="See which there are with: docker images"
-        ) from error
-    own = [layer.diff_id for layer in saved.layers]
-    return len(layers) if own[: len(layers)] == layers else 0
+        raise image_not_found(image) from error
+    return layers
+
+
+def _no_base(name: str) -> ImageNotFound:
+    return ImageNotFound(
+        f"The engine has no image {name!r} to take as the base.", hint="See which there are with: docker images"
+    )
 
 
 def _labels(saved: SavedImage) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dmhelpers.engine.places import state_folder
 from dmhelpers.measure.dockerfile import Dockerfile
@@ -28,14 +29,14 @@ class Origin:
 
 
 def remember(image_id: str, dockerfile: Dockerfile, target: Stage) -> None:
-    """Keep, beyond this process, what the rows of this image's history come from."""
+    """Keep, beyond this process, what the rows of this image's history come from, and which stages there were."""
     rows = [
         [instruction.name, stage.label, instruction.line]
         for stage in dockerfile.chain(target)
         for instruction in dockerfile.work_of(stage)
     ]
     path = _path(image_id)
-    text = json.dumps(rows)
+    text = json.dumps({"rows": rows, "stages": [stage.label for stage in dockerfile.stages]})
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,15 +58,24 @@ def origins_of(image_id: str, created_by: Sequence[str]) -> list[Origin | None]:
         created_by: Its history, newest row first.
     """
     unknown: list[Origin | None] = [None] * len(created_by)
-    path = _path(image_id)
-    if not path.is_file():
-        return unknown
-    kept = [Origin(*row) for row in reversed(json.loads(path.read_text(encoding="utf-8")))]
+    kept = [Origin(*row) for row in reversed(_kept(image_id)["rows"])]
     if len(kept) > len(created_by):
         return unknown
     if any(_verb(text) != origin.verb for text, origin in zip(created_by, kept, strict=False)):
         return unknown
     return [*kept, *unknown[len(kept) :]]
+
+
+def stages_of(image_id: str) -> tuple[str, ...]:
+    """Return all stages of the Dockerfile that an image was built from, in file order; none if built elsewhere."""
+    return tuple(_kept(image_id)["stages"])
+
+
+def _kept(image_id: str) -> dict[str, list[Any]]:
+    path = _path(image_id)
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    # Before stages were kept, the file held the rows alone.
+    return {"rows": found, "stages": []} if isinstance(found, list) else found
 
 
 def _verb(created_by: str) -> str:

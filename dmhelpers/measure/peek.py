@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from dmhelpers.engine import recorded
 from dmhelpers.engine.client import api, engine_answers
-from dmhelpers.engine.containers import unstarted
+from dmhelpers.engine.created import unstarted
 from dmhelpers.engine.streams import as_file
 from dmhelpers.errors import EngineRefused
 from dmhelpers.measure.images import image_id_of

@@ -140,11 +140,15 @@ class LayerRecord:
 
 @dataclass(frozen=True, slots=True)
 class ImageHistory:
-    """An image's layers, newest first, as Docker prints them."""
+    """An image's layers, newest first, as Docker prints them.
+
+    `stages` holds all stages of its Dockerfile in file order, where the course built it.
+    """
 
     image: str
     image_id: str
     layers: tuple[LayerRecord, ...] = field(default=())
+    stages: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:

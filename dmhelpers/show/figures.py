@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from dmhelpers.measure.images import base_origin_of, read_history
 from dmhelpers.measure.kinds import reduction
-from dmhelpers.show.plots import layers, sizes, timeline
+from dmhelpers.show.plots import layers, sizes, theme, timeline
 from dmhelpers.show.plots import reduction as waterfall
 from dmhelpers.show.plots import treemap as areas
+from dmhelpers.show.plots.described import describe
 from dmhelpers.show.treemap_svg import read_model
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def plot_sizes(df: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Returns:
         The axes; sizes are in Docker's decimal units.
     """
-    return sizes.plot_sizes(df, ax=ax)
+    return describe(sizes.plot_sizes(df, ax=ax), sizes.alt_text(df))
 
 
 def plot_layers(*images: str, ax: Axes | None = None) -> Axes:
@@ -47,7 +48,9 @@ def plot_layers(*images: str, ax: Axes | None = None) -> Axes:
     """
     histories = [read_history(image) for image in images]
     origin = next((one for one in map(base_origin_of, images) if one), "")
-    return layers.plot_layers(*histories, ax=ax, base_origin=origin)
+    note = f" {theme.STAND_IN_NOTE}" if origin == "assembled" else ""
+    words = f"{layers.alt_text(*histories)}{note}"
+    return describe(layers.plot_layers(*histories, ax=ax, base_origin=origin), words)
 
 
 def plot_reduction(before: str, after: str, *, base: str | None = None, ax: Axes | None = None) -> Axes:
@@ -65,7 +68,8 @@ def plot_reduction(before: str, after: str, *, base: str | None = None, ax: Axes
     Raises:
         ImageNotFound: The engine lacks one of them.
     """
-    return waterfall.plot_reduction(reduction(before, after, base=base), ax=ax)
+    steps = reduction(before, after, base=base)
+    return describe(waterfall.plot_reduction(steps, ax=ax), waterfall.alt_text(steps))
 
 
 def plot_treemap(contents: pd.DataFrame | str, *, ax: Axes | None = None) -> Axes:
@@ -82,7 +86,8 @@ def plot_treemap(contents: pd.DataFrame | str, *, ax: Axes | None = None) -> Axe
         ImageNotFound: The engine has no such image.
         InputError: The table is no table of contents.
     """
-    return areas.plot_treemap(read_model(contents), ax=ax)
+    model = read_model(contents)
+    return describe(areas.plot_treemap(model, ax=ax), areas.alt_text(model))
 
 
 def plot_timeline(*builds: Build, ax: Axes | None = None) -> Axes:
@@ -98,4 +103,5 @@ def plot_timeline(*builds: Build, ax: Axes | None = None) -> Axes:
     Raises:
         InputError: There is no build.
     """
-    return timeline.plot_timeline(*(one.record for one in builds), ax=ax)
+    records = [one.record for one in builds]
+    return describe(timeline.plot_timeline(*records, ax=ax), timeline.alt_text(*records))

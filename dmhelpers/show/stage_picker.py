@@ -11,6 +11,7 @@ from dmhelpers.measure.dockerfile import read_dockerfile
 from dmhelpers.show.stage_graph import StageGraph
 from dmhelpers.show.stage_graph.model import make_graph
 from dmhelpers.show.stage_graph.plan import BuildPlan, plan_of
+from dmhelpers.show.stage_graph.sizes import sizes_of
 from dmhelpers.show.widget_view import view_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class StagePicker:
     ) -> None:
         self._dockerfile = read_dockerfile(project, file=file, build_args=build_args)
         self._record = None if build is None else build.record
+        self._sizes = sizes_of(self._dockerfile, self._record)
         aim = self._record.target if target is None and self._record is not None else target
         self._index = self._dockerfile.find(aim).index
         self._widget: Any = None
@@ -78,8 +80,8 @@ class StagePicker:
 
     def _show(self) -> None:
         own = self._record is not None and self._dockerfile.find(self._record.target).index == self._index
-        record = self._record if own else None
-        self.graph = StageGraph(make_graph(self._dockerfile, target=self._index, record=record))
+        record, sizes = (self._record, self._sizes) if own else (None, None)
+        self.graph = StageGraph(make_graph(self._dockerfile, target=self._index, record=record, sizes=sizes))
         self.plan: BuildPlan = plan_of(self.graph.graph)
         if self._widget is not None:
             self._sentence.value, self._picture.value = self._words(), self.graph.svg
@@ -128,7 +130,9 @@ def stage_picker(
     build_args: Mapping[str, str] | None = None,
     build: Build | None = None,
 ) -> StagePicker:
-    """Choose a target and see the stages that a build of it takes and skips, drawn and in a sentence. Asks no engine.
+    """Choose a target and see the stages that a build of it takes and skips, drawn and in a sentence.
+
+    Asks no engine, but after a build for the layers of its image.
 
     Args:
         project: The project's folder (or a sample).

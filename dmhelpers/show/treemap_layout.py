@@ -11,42 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dmhelpers.show.rectangle import Rectangle as Box
 from dmhelpers.show.treemap_model import Folder, KindPart, TreemapModel, smaller
 from dmhelpers.units import docker_size
 
 _Part = TypeVar("_Part", KindPart, Folder)
 _SMALL_KIND_SHARE = 0.0005
 _LEAST_SHARE = 1e-9  # below that an area is lost in the rounding of the others'
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle, from its top left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """Where it ends."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """Where it ends."""
-        return self.y + self.height
-
-    @property
-    def area(self) -> float:
-        """Its area."""
-        return self.width * self.height
-
-    def overlaps(self, other: Box) -> bool:
-        """Return whether the two have more than an edge in common."""
-        across = self.x < other.right and other.x < self.right
-        return across and self.y < other.bottom and other.y < self.bottom
 
 
 @dataclass(frozen=True, slots=True)

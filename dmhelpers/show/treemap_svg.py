@@ -17,18 +17,20 @@ from xml.sax.saxutils import escape
 
 from dmhelpers.engine.recorded import marks
 from dmhelpers.show import stamp
+from dmhelpers.show.pictures import picture_bundle
 from dmhelpers.show.plots import theme
 from dmhelpers.show.plots.kind_looks import SMALLER, KindLook, look_of
 from dmhelpers.show.plots.treemap import NOTHING
+from dmhelpers.show.rectangle import Rectangle as Box
 from dmhelpers.show.stage_graph.lettering import cut, drawable, width_px
-from dmhelpers.show.treemap_layout import Box, KindBox, Label, Lettering, lay_out
+from dmhelpers.show.treemap_layout import KindBox, Label, Lettering, lay_out
 from dmhelpers.show.treemap_model import TreemapModel, make_model, to_text
 from dmhelpers.units import docker_size
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDTH_PX = 1000
+WIDTH_PX = 880
 MAP_HEIGHT_PX = 600
 MARGIN = 20
 HEAD = 56
@@ -77,7 +79,7 @@ class Treemap:
         return self.svg
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": str(self)}
+        return picture_bundle(self.svg, str(self))
 
 
 def treemap(contents: pd.DataFrame | str) -> Treemap:

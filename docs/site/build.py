@@ -7,7 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from dmhelpers.course.notebooks import shelf
+from dmhelpers.course.notebook_pictures import with_words
+from dmhelpers.course.notebooks import read, shelf, write
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
@@ -47,7 +48,7 @@ def collect(source: Path) -> tuple[str, ...]:
     where = shelf()
     names = where.written()
     for name in names:
-        shutil.copyfile(where.solution(name), source / f"{name}.ipynb")
+        write(source / f"{name}.ipynb", with_words(read(where.solution(name))))
     listed = "\n".join(["```{toctree}", ":maxdepth: 1", "", *names, "```", ""])
     (source / "index.md").write_text((HERE / "index.md").read_text(encoding="utf-8") + listed, encoding="utf-8")
     return names

@@ -9,7 +9,7 @@ import pytest
 
 from dmhelpers.engine import bases
 from dmhelpers.engine.client import api
-from dmhelpers.engine.containers import unstarted
+from dmhelpers.engine.created import unstarted
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.streams import as_file
 from dmhelpers.measure import saved

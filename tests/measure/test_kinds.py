@@ -13,10 +13,18 @@ import pytest
 
 from dmhelpers.errors import ImageNotFound, InputError
 from dmhelpers.measure.entries import FileEntry, SavedImage, SavedLayer
-from dmhelpers.measure.kind_rules import kind_of_files, kinds_of, rules
-from dmhelpers.measure.kinds import Reduction, bytes_by_kind, reduction, subtract
+from dmhelpers.measure.filesystem import standing
+from dmhelpers.measure.kind_rules import kinds_of, kinds_of_standing, rules
+from dmhelpers.measure.kinds import (
+    Reduction,
+    bytes_by_kind,
+    count_base_layers,
+    count_layers_below,
+    reduction,
+    subtract,
+)
 from dmhelpers.measure.records import KindBytes
-from dmhelpers.measure.saved import final_files
+from dmhelpers.measure.saved import final_files, read_image
 
 ELF = b"\x7fELF"
 
@@ -34,6 +42,12 @@ def image(*layers):
             entries.append(FileEntry(path, size, "file", number, "", head, content))
         made.append(SavedLayer(f"sha256:{number}", tuple(entries)))
     return SavedImage(tuple(made), {})
+
+
+def kind_of_files(saved):
+    """Return the kind of each of an image's final files, in their order; a base's are named for what they are."""
+    found = standing(saved)
+    return kinds_of_standing(found, found.files())
 
 
 def kind_of(path, *, head=b"", base=False):
@@ -378,3 +392,13 @@ def test_an_unknown_base_is_said_to_be_unknown(images):
     """A base that the engine does not have is an error, not a base of no bytes."""
     with pytest.raises(ImageNotFound, match=re.escape("'dmhelpers-test-none:such' to take as the base")):
         bytes_by_kind(images["base"], base="dmhelpers-test-none:such")
+
+
+@pytest.mark.engine
+def test_the_bases_layers_are_counted_without_reading_any(images):
+    """What the engine's own list of layers says is what reading the image says; an unknown base is said to be so."""
+    saved = read_image(images["builder"])
+    assert count_layers_below(images["builder"], images["base"]) == count_base_layers(saved, images["base"]) == 1
+    assert count_layers_below(images["final"], images["base"]) == 0
+    with pytest.raises(ImageNotFound, match="to take as the base"):
+        count_layers_below(images["base"], "dmhelpers-test-none:such")

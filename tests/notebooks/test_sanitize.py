@@ -55,6 +55,10 @@ EQUAL = {
         "  builder  ran  1.2s\n  runtime  ran  0.3s",
         "  builder  cached\n  runtime  ran  3.1s",
     ),
+    "cached or run, drawn": (
+        '<g data-state="ran"><rect x="118.5" fill="#E69F00"/></g>',
+        '<g data-state="cached"><rect x="118.5" fill="none"/><path d="M1 2"/></g>',
+    ),
     "origin of the base": ("<td>139MB</td>\n<td>assembled</td>", "<td>135MB</td>\n<td></td>"),
     "a plot's note": (
         'xlabel="All. The base image is a stand-in made from packages; the\\noriginal\'s size differs."',
@@ -64,6 +68,10 @@ EQUAL = {
 DIFFERENT = {
     "verdicts": ("holds:    yes", "holds:    no"),
     "a stage that was not built": ("<td>not built</td><td></td>", "<td>cached</td><td></td>"),
+    "a stage that was not built, drawn": (
+        '<g data-state="not built"><rect/></g>',
+        '<g data-state="cached"><rect/></g>',
+    ),
     "counts": ("3 stages", "2 stages"),
     "steps": ("[builder 4/7]", "[builder 5/7]"),
     "whole percentages": ("97% less", "89% less"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from dmhelpers.course.checks.n12_the_challenge import _RIGHT, _WRONG
+from dmhelpers.course.checks.challenge_trials import RIGHT, WRONG
 from dmhelpers.course.sample_info import original
 from dmhelpers.measure.dockerfile import read_dockerfile
 
@@ -23,8 +23,8 @@ def test_postage_needs_no_package_that_my_api_does_not_have():
 def test_the_mistake_that_the_check_makes_is_still_one():
     """The line that the check changes stands in the sources once, and the change is one."""
     text = (original("postage") / "src" / "postage.ts").read_text()
-    assert text.count(_RIGHT) == 1
-    assert text.replace(_RIGHT, _WRONG) != text
+    assert text.count(RIGHT) == 1
+    assert text.replace(RIGHT, WRONG) != text
 
 
 def test_clock_needs_the_standard_library_only():

@@ -21,6 +21,7 @@ from dmhelpers.errors import (
     ProjectNotFound,
     StageNotFound,
 )
+from dmhelpers.units import docker_size
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("unchanged_engine")]
 
@@ -341,3 +342,25 @@ def test_tables_are_pandas(demo, tag):
     for frame in (build.steps, build.stages):
         assert isinstance(frame, pd.DataFrame)
         assert list(frame.index) == list(range(len(frame)))
+
+
+def test_the_graph_says_what_the_stages_of_a_build_weigh(project, tag):
+    """The target and the stage that it stands on weigh their layers; what is not known weighs nothing."""
+    text = TWO_STAGES.replace("FROM scratch AS runtime", "FROM builder AS runtime").replace("=builder", "=test")
+    folder = project(
+        {"Dockerfile": text.replace("/made /app", "/test /app"), "fresh": "a" * 5000, "again": "b" * 300}
+    )
+    made = quiet(folder, tag)
+    drawn = str(dm.stage_graph(folder, build=made)).splitlines()
+    history = dm.history(tag)
+    below = history.loc[history["stage"] == "builder", "size_bytes"].sum()
+    assert drawn[1].endswith(f", {docker_size(below)}")
+    assert next(one for one in drawn if one.startswith("1 test")).partition(": ")[2].count(",") == 0
+    assert f", {docker_size(history['size_bytes'].sum())}" in next(
+        one for one in drawn if one.startswith("2 runtime")
+    )
+    assert drawn[-1] == f"Sizes, unpacked: from the layers of {tag}."
+    named = str(dm.stage_graph(folder, build=made, sizes={"test": tag}))
+    assert named.endswith(f"Sizes, unpacked: from the layers of {tag}; test from the image {tag}.")
+    dm.cleanup()
+    assert "Sizes" not in str(dm.stage_graph(folder, build=made))

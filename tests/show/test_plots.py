@@ -23,8 +23,10 @@ from dmhelpers.show.plots import (
     reduction,
     save_plot,
     sizes,
+    stage_looks,
     theme,
 )
+from dmhelpers.show.plots.stage_looks import stage_colours
 
 mpl.use("Agg")
 MB = 1_000_000
@@ -383,21 +385,21 @@ def test_alt_text_is_kept_in_the_file(tmp_path):
 
 def test_a_stage_has_one_colour_in_every_plot():
     """The course's stages keep their colour whatever else is drawn, and no two of them share one."""
-    alone = {name: theme.stage_colours([name])[name] for name in ("builder", "test", "runtime", "deps")}
-    together = theme.stage_colours(["runtime", "deps", "test", "builder", "builder"])
+    alone = {name: stage_colours([name])[name] for name in ("builder", "test", "runtime", "deps")}
+    together = stage_colours(["runtime", "deps", "test", "builder", "builder"])
     assert together == alone
     assert len(set(together.values())) == 4
-    assert len(set(theme.stage_colours(STAGES).values())) == len(STAGES)
+    assert len(set(stage_colours(STAGES).values())) == len(STAGES)
 
 
 def test_more_stages_than_colours_is_no_error():
     """A Dockerfile of fifty stages repeats colours instead of failing."""
-    assert len(theme.stage_colours(f"s{i}" for i in range(50))) == 50
+    assert len(stage_colours(f"s{i}" for i in range(50))) == 50
 
 
 def test_text_stands_out_on_every_fill():
     """On each stage's colour, dark or white text has a contrast of 4.5:1 or more."""
-    for fill in (*theme._FIXED_STAGES.values(), *theme._OTHER_STAGES, theme.BASE, theme.SMALL, theme.ADDED):
+    for fill in (*stage_looks._FIXED.values(), *stage_looks._OTHERS, theme.BASE, theme.SMALL, theme.ADDED):
         assert theme.contrast(theme.ink_on(fill), fill) >= 4.5, fill
 
 

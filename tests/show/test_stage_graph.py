@@ -11,12 +11,17 @@ import pytest
 import dmhelpers as dm
 from dmhelpers.errors import InputError, StageNotFound
 from dmhelpers.measure.dockerfile import parse_dockerfile
-from dmhelpers.measure.records import BuildRecord, StageState
+from dmhelpers.measure.records import BuildRecord, ImageHistory, LayerRecord, StageState
 from dmhelpers.show.builds import Build
+from dmhelpers.show.pictures import picture_bundle
 from dmhelpers.show.plots import theme
+from dmhelpers.show.plots.stage_looks import stage_colours
+from dmhelpers.show.rectangle import Rectangle
 from dmhelpers.show.stage_graph import StageGraph, stage_graph, svg
-from dmhelpers.show.stage_graph.layout import BAND, BOX_WIDTH, WIDTH_PX, Rectangle, lay_out
+from dmhelpers.show.stage_graph.layout import BAND, BOX_WIDTH, MARGIN, TEXT_PX, WIDTH_PX, lay_out
+from dmhelpers.show.stage_graph.lettering import SANS_EM, width_px
 from dmhelpers.show.stage_graph.model import make_graph
+from dmhelpers.show.stage_graph.sizes import Sizes, from_layers, sizes_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 TAGS = {"svg", "title", "desc", "g", "rect", "path", "circle", "text"}
@@ -38,9 +43,10 @@ TWENTY = "FROM node:20-alpine AS s0\nRUN true\n" + "".join(
 )
 
 
-def graph_of(text, **chosen):
-    """Return the graph of a Dockerfile's text."""
-    return StageGraph(make_graph(parse_dockerfile(text), **chosen))
+def graph_of(text, *, sizes=None, **chosen):
+    """Return the graph of a Dockerfile's text; sizes are bytes by stage."""
+    dockerfile = parse_dockerfile(text)
+    return StageGraph(make_graph(dockerfile, sizes=sizes_of(dockerfile, given=sizes), **chosen))
 
 
 def record_of(*states, target="runtime"):
@@ -152,12 +158,77 @@ def test_after_a_build():
     assert not re.search(r"\d\.\ds\b|\bran\b|\bcached\b", before.svg + str(before))
 
 
-def test_what_varies_changes_only_words():
-    """Whether a stage ran or came from the cache moves nothing and recolours nothing."""
+def test_what_varies_changes_only_words_and_marks():
+    """Whether a stage ran or came from the cache changes its words and its mark; all else stays where it is."""
     cached = record_of(("builder", "cached", 0.0), ("test", "not built", 0.0), ("runtime", "ran", 75.0))
     pictures = [graph_of(THREE, record=one).svg for one in (RECORD, cached)]
-    bare = [re.sub(r"\bran (?:[\d.]+s|\d+m \d\ds)|\bcached", "BUILT", one) for one in pictures]
+    bare = [re.sub(r'<g data-state="(?:ran|cached)">.*?</g>', "MARK", one) for one in pictures]
+    bare = [re.sub(r"\bran (?:[\d.]+s|\d+m \d\ds)|\bcached", "BUILT", one) for one in bare]
     assert bare[0] == bare[1]
+    assert bare[0].count("MARK") == 2
+
+
+def test_states_have_the_marks_of_every_view():
+    """After a build each stage has its state's mark, before one only what is left out has one."""
+    marks = re.findall(r'<g data-state="(.*?)">(.*?)</g>', graph_of(THREE, record=RECORD).svg)
+    assert [state for state, _ in marks] == ["ran", "not built", "cached"]
+    fills = [stage_colours(["builder", "test", "runtime"])["builder"], "none", "none"]
+    assert [f'fill="{fill}"' in drawn for fill, (_, drawn) in zip(fills, marks, strict=True)] == [True] * 3
+    assert ["stroke-dasharray" in drawn for _, drawn in marks] == [False, True, False]
+    assert re.findall(r'<g data-state="(.*?)">', graph_of(THREE).svg) == ["not built"]
+
+
+def history_of(*layers):
+    """Return an image's history from (stage, bytes) rows, oldest first."""
+    rows = [LayerRecord("RUN x", size, None, "", stage, 1) for stage, size in layers]
+    return ImageHistory("a:1", "sha256:1", tuple(reversed(rows)))
+
+
+CHAIN = """\
+FROM node:20-alpine AS base
+RUN a
+FROM base AS builder
+RUN b
+FROM base AS runtime
+COPY --from=builder /a /a
+"""
+
+
+def test_sizes_from_the_layers_of_the_image():
+    """A stage weighs its layers and those below; one that is only copied from is not known."""
+    dockerfile = parse_dockerfile(CHAIN)
+    history = history_of((None, 100), (None, 30), ("base", 7), ("runtime", 5))
+    assert from_layers(dockerfile, dockerfile.find("runtime"), history) == ({0: 137, 2: 142}, {"node:20-alpine": 130})
+    elsewhere = history_of((None, 100), (None, 30))
+    assert from_layers(dockerfile, dockerfile.find("runtime"), elsewhere) == ({2: 130}, {})
+
+
+def test_sizes_say_where_they_come_from():
+    """Picture and text end with where the sizes come from; a stage without one says nothing, no note stands alone."""
+    dockerfile = parse_dockerfile(CHAIN)
+    sizes = Sizes({0: 137_000_000}, {"node:20-alpine": 130_000_000}, "Sizes, unpacked: from a:1.", stand_in=True)
+    drawn = StageGraph(make_graph(dockerfile, sizes=sizes))
+    assert {"137MB", "node:20-alpine · 130MB", "Sizes, unpacked: from a:1.", theme.STAND_IN_NOTE} <= set(words(drawn))
+    assert str(drawn).splitlines()[-3:] == [
+        "images from outside: node:20-alpine (130MB)",
+        "Sizes, unpacked: from a:1.",
+        theme.STAND_IN_NOTE,
+    ]
+    assert "0 base (lines 1-2): 137MB" in str(drawn)
+    assert "1 builder (lines 3-4)\n" in str(drawn)
+    assert '[("node:20-alpine<br/>130MB")]' in drawn.to_mermaid()
+    assert "Sizes" not in str(graph_of(CHAIN))
+    assert str(graph_of(CHAIN, sizes={"builder": 5})).endswith("Sizes, unpacked: builder as given.")
+
+
+def test_notes_stand_below_all_boxes():
+    """However narrow the picture, its notes are broken into lines below the last box and within its frame."""
+    sizes = Sizes({0: 1}, {}, "Sizes, unpacked: " + "from the layers of a name that is long; " * 8, stand_in=False)
+    plan = lay_out(make_graph(parse_dockerfile("FROM node:20-alpine\nRUN x\n"), sizes=sizes))
+    assert len(plan.notes) > 3
+    assert plan.notes[0][0] - TEXT_PX > max(box.place.bottom for box in plan.boxes)
+    assert plan.notes[-1][0] < plan.height
+    assert all(width_px(row, TEXT_PX, letter_em=SANS_EM) <= plan.width - 2 * MARGIN for _, row in plan.notes)
 
 
 def test_a_build_of_something_else():
@@ -222,9 +293,7 @@ def test_colours_can_be_read():
         assert theme.contrast(theme.FAINT_INK, paper) >= 4.5
         assert theme.contrast(svg.SKIPPED_LINE, paper) >= 3
     assert theme.contrast(theme.FAINT_INK, theme.BASE) >= 4.5
-    for colour in theme.stage_colours(
-        [f"s{number}" for number in range(20)] + ["builder", "test", "runtime"]
-    ).values():
+    for colour in stage_colours([f"s{number}" for number in range(20)] + ["builder", "test", "runtime"]).values():
         assert theme.contrast(theme.ink_on(colour), colour) >= 4.5
 
 
@@ -252,10 +321,7 @@ def test_of_a_project(project):
     """`dm.stage_graph` reads a project's Dockerfile, shows picture and text, and saves what it shows."""
     folder = project({"Dockerfile": THREE, "other.Dockerfile": "FROM scratch AS only\n"})
     drawn = dm.stage_graph(folder, build=Build(RECORD))
-    assert drawn._repr_mimebundle_(include=None, exclude=None) == {
-        "image/svg+xml": drawn.svg,
-        "text/plain": str(drawn),
-    }
+    assert drawn._repr_mimebundle_(include=None, exclude=None) == picture_bundle(drawn.svg, str(drawn))
     assert drawn._repr_svg_() == drawn.svg
     assert drawn.save(folder / "graph.svg").read_text(encoding="utf-8") == drawn.svg
     assert repr(drawn) == "<StageGraph Dockerfile: 3 stages, target runtime>"

@@ -11,7 +11,8 @@ from dmhelpers.measure.records import BuildRecord, StageState, Step
 from dmhelpers.measure.steps import stage_states
 from dmhelpers.show.builds import Build
 from dmhelpers.show.figures import plot_timeline
-from dmhelpers.show.plots import theme, timeline
+from dmhelpers.show.plots import timeline
+from dmhelpers.show.plots.stage_looks import stage_colours
 from tests.measure.test_recorded_builds import CASES, load
 from tests.show import test_plots as plots
 
@@ -158,6 +159,21 @@ def test_cache_hits_are_hatched_and_take_no_seconds():
     assert "cached, 24 steps" in plots.shown(ax)
 
 
+def test_what_takes_no_time_fills_no_axis():
+    """A step of a fifth of a millisecond, the longest of its build, is a line, no bar across the picture."""
+    brief = record(
+        "my-api:warm",
+        0.4,
+        (("builder", "cached", 0.0),),
+        step("builder", 1, "FROM node:20-alpine", "ran", 0.0, 0.0002),
+        step("builder", 2, "RUN npm ci"),
+    )
+    ax = timeline.plot_timeline(brief)
+    ((_, left, right),) = bars(ax, hatched=False)
+    low, high = ax.get_xlim()
+    assert (right - left) / (high - low) < 0.01
+
+
 def test_two_builds_share_one_axis():
     """A second build stands below the first, each under its name and seconds; what was not built says so in both."""
     texts = plots.shown(timeline.plot_timeline(COLD, WARM))
@@ -171,7 +187,7 @@ def test_a_stage_has_its_colour():
 
     ax = timeline.plot_timeline(COLD)
     fills = {mpl.colors.to_hex(bar.get_facecolor()).upper() for bars in ax.containers for bar in bars}
-    assert {theme.stage_colours(["builder"])["builder"], theme.stage_colours(["runtime"])["runtime"]} <= fills
+    assert {stage_colours(["builder"])["builder"], stage_colours(["runtime"])["runtime"]} <= fills
 
 
 def test_no_build_is_refused():

@@ -15,9 +15,11 @@ import pytest
 from dmhelpers.errors import InputError
 from dmhelpers.measure.kind_rules import rules
 from dmhelpers.show.figures import plot_treemap as plot_of_table
+from dmhelpers.show.pictures import picture_bundle
 from dmhelpers.show.plots import kind_looks, save_plot, theme
 from dmhelpers.show.plots.treemap import NOTHING, alt_text, plot_treemap
-from dmhelpers.show.treemap_layout import Box, Lettering, lay_out
+from dmhelpers.show.rectangle import Rectangle as Box
+from dmhelpers.show.treemap_layout import Lettering, lay_out
 from dmhelpers.show.treemap_model import MOST_FOLDERS, make_model, to_text
 from dmhelpers.show.treemap_svg import MAP_HEIGHT_PX, TEXT_PX, WIDTH_PX, Treemap, treemap
 
@@ -280,7 +282,7 @@ def test_the_hatching_ends_at_its_box():
 def test_a_notebook_gets_picture_and_text():
     """A notebook is given the SVG, and the tree for who cannot show it."""
     shown = treemap(TABLES["many"])
-    assert shown._repr_mimebundle_() == {"image/svg+xml": shown._repr_svg_(), "text/plain": str(shown)}
+    assert shown._repr_mimebundle_() == picture_bundle(shown._repr_svg_(), str(shown))
     assert repr(shown) == f"<Treemap {shown.model.title}>"
 
 

@@ -59,8 +59,9 @@ class LiveView:
 
     def listen(self, event: Event) -> None:
         """Take in one event of the build."""
-        self._started()(event)
-        self._news.set()
+        (self._model or self._started())(event)
+        if not self._news.is_set():  # setting it takes a lock, and a step may print thousands of lines a second
+            self._news.set()
 
     def say(self, sentence: str) -> None:
         """Take in a sentence about what is not a step."""

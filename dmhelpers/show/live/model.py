@@ -73,18 +73,18 @@ class LiveBuild:
     def __call__(self, event: Event) -> None:
         """Take in one event, at the same cost however many came before."""
         with self._lock:
-            if isinstance(event, VertexChanged):
+            if isinstance(event, LogLine):  # first, for a step may print thousands of lines a second
+                work = self._work.get(event.digest) or self._work_of(event.digest)
+                if work.tail is None:
+                    work.tail = Tail()
+                work.tail.add(event.text)
+            elif isinstance(event, VertexChanged):
                 work = self._work_of(event.vertex.digest)
                 if len(event.vertex.intervals) > len(work.vertex.intervals):
                     work.seen = self._clock()
                 work.vertex = _copy(event.vertex)
-                return
-            work = self._work_of(event.digest)
-            if isinstance(event, LogLine):
-                work.tail = work.tail or Tail()
-                work.tail.add(event.text)
             elif event.current or event.total:
-                work.parts[event.part or event.name] = (event.current, event.total)
+                self._work_of(event.digest).parts[event.part or event.name] = (event.current, event.total)
 
     def say(self, sentence: str) -> None:
         """Take in a sentence about what is not a step."""

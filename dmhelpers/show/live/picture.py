@@ -13,6 +13,7 @@ import html
 from dmhelpers.show.live.view import Failure, LiveStage, LiveStep, LogTail, View
 from dmhelpers.show.live.words import headline, state_words
 from dmhelpers.show.plots import theme
+from dmhelpers.show.plots.stage_looks import stage_colours, state_mark
 from dmhelpers.show.stage_graph.lettering import drawable
 
 INK = "var(--jp-content-font-color1, currentColor)"
@@ -40,7 +41,7 @@ def to_html(view: View, *, log_rows: int = 0) -> str:
         view: What to show.
         log_rows: How many lines of space each log gets at least, so that the page does not jump while it fills.
     """
-    colours = theme.stage_colours(stage.label for stage in view.stages)
+    colours = stage_colours(stage.label for stage in view.stages)
     parts = [
         f'<div class="{_UNTYPESET}" role="group" aria-label="{_safe(headline(view))}" '
         f'style="color:{INK};font-family:{SANS};font-size:{_SIZE_PX}px;line-height:1.5;max-width:1100px">',
@@ -107,36 +108,17 @@ def _bar(stage: LiveStage, colour: str) -> str:
     done = sum(one.state in _ENDED_STATES for one in stage.steps)
     told = f"{stage.label}: {done} of {len(stage.steps)} steps ended"
     pitch = _BAR_PX / len(stage.steps)
-    parts = "".join(_part(one, index * pitch, pitch, colour) for index, one in enumerate(stage.steps))
+    parts = "".join(
+        state_mark(
+            one.state, colour, x=at * pitch + 0.5, y=0.5, width=pitch - 1, height=_BAR_HIGH - 1, ink="currentColor"
+        )
+        for at, one in enumerate(stage.steps)
+    )
     return (
         f'<svg role="img" aria-label="{_safe(told)}" width="{_BAR_PX}" height="{_BAR_HIGH}" '
         f'viewBox="0 0 {_BAR_PX} {_BAR_HIGH}" style="vertical-align:-1px;margin-left:6px;max-width:100%">'
         f"<title>{_safe(told)}</title>{parts}</svg>"
     )
-
-
-def _part(step: LiveStep, left: float, pitch: float, colour: str) -> str:
-    x, width, height = left + 1, max(pitch - 2, 1), _BAR_HIGH - 2
-    box = f'<rect x="{x:.1f}" y="1" width="{width:.1f}" height="{height}"'
-    line = 'stroke="currentColor" stroke-width="1"'
-    if step.state == "ran":
-        return f'{box} fill="{colour}" {line}/>'
-    marks = {"cached": _strokes(x, width, height), "failed": _cross(x, width, height)}.get(step.state, "")
-    if step.state == "running":
-        half = f'<rect x="{x:.1f}" y="1" width="{width / 2:.1f}" height="{height}" fill="{colour}"/>'
-        return f'{half}{box} fill="none" {line}/>'
-    dashes = ' stroke-dasharray="2 3"' if step.state in {"waiting", "not run"} else ""
-    return f'{box} fill="none" {line}{dashes}/>' + (f'<path d="{marks}" {line} fill="none"/>' if marks else "")
-
-
-def _strokes(x: float, width: float, height: float) -> str:
-    starts = [x + offset for offset in range(0, max(1, int(width - height)), 5)]
-    reach = min(height, width)
-    return "".join(f"M{one:.1f} {1 + height}l{reach:.1f} -{height}" for one in starts)
-
-
-def _cross(x: float, width: float, height: float) -> str:
-    return f"M{x:.1f} 1l{width:.1f} {height}M{x:.1f} {1 + height}l{width:.1f} -{height}"
 
 
 def _log(log: LogTail, rows: int) -> str:

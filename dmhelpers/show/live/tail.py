@@ -9,6 +9,7 @@ from dmhelpers.measure.run_hints import without_address
 
 _PIECES = 64
 _CHARS = 4000
+_SHORT = _CHARS // _PIECES
 _WIDTH = 160
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -22,10 +23,11 @@ class Tail:
 
     def add(self, text: str) -> None:
         """Take in a piece of output: lines, or a part of one."""
-        if self._pieces and len(self._pieces[-1]) + len(text) < _CHARS // _PIECES:
-            self._pieces[-1] += text  # a step that prints dots would else leave nothing but dots
+        pieces = self._pieces
+        if pieces and len(pieces[-1]) + len(text) < _SHORT:
+            pieces[-1] += text  # a step that prints dots would else leave nothing but dots
         else:
-            self._pieces.append(text[-_CHARS:])
+            pieces.append(text[-_CHARS:])
 
     def lines(self, most: int) -> tuple[str, ...]:
         """Return the last lines as a terminal would show them: no colours, only the last state of a progress bar.

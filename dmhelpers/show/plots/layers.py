@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmhelpers.errors import InputError
 from dmhelpers.show.plots import lettering, theme
+from dmhelpers.show.plots.stage_looks import stage_colours
 from dmhelpers.units import docker_size
 
 if TYPE_CHECKING:
@@ -53,16 +54,16 @@ def plot_layers(*histories: ImageHistory, ax: Axes | None = None, base_origin: s
     if not histories:
         raise InputError("There is no image to draw.", hint='Name at least one: dm.plot_layers("my-api:latest")')
     tallest = max(history.size_bytes for history in histories)
-    stacks = _stacks(histories)
+    stacks, colours = _stacks(histories), _colours(histories)
     ax = theme.open_axes(ax, width_in=max(theme.WIDTH_IN, 1.0 + 1.3 * len(histories)))
     spare = max(0.0, 0.75 - 0.25 * len(stacks))
     ax.set_xlim(-0.5 - spare, len(stacks) - 0.5 + spare)
-    theme.set_heading(ax, "Layers of each image, by stage", _handles(stacks))
+    theme.set_heading(ax, "Layers of each image, by stage", _handles(stacks, colours))
     ax.set_ylim(0, max(tallest, 1))
     theme.set_size_axis(ax.yaxis, largest_bytes=tallest)
     _name_images(ax, histories)
     lettering.set_note(ax, theme.STAND_IN_NOTE if base_origin == "assembled" else "")
-    _draw(ax, stacks, tallest)
+    _draw(ax, stacks, tallest, colours)
     return ax
 
 
@@ -115,10 +116,14 @@ def _aside(segment: _Segment) -> str:
     return "" if segment.stage in {None, _SMALL_STAGE} else f" ({_stage_label(segment.stage)})"
 
 
-def _colours(stacks: list[list[_Segment]]) -> dict[str | None, str]:
-    stages = [segment.stage for stack in stacks for segment in stack]
+def _colours(histories: Sequence[ImageHistory]) -> dict[str | None, str]:
+    """Return each stage's colour; all stages of a Dockerfile count, for in the graph it is drawn with them all."""
+    known = [
+        (*history.stages, *(layer.stage for layer in history.layers if layer.stage is not None))
+        for history in histories
+    ]
     colours: dict[str | None, str] = {None: theme.BASE, _SMALL_STAGE: theme.SMALL}
-    colours.update(theme.stage_colours(stage for stage in stages if stage))
+    colours.update(stage_colours(*known))
     return colours
 
 
@@ -130,11 +135,10 @@ def _style(stage: str | None, colour: str) -> dict[str, Any]:
     return {"facecolor": colour, "edgecolor": theme.INK, "linewidth": 0.5}
 
 
-def _handles(stacks: list[list[_Segment]]) -> list[Patch]:
+def _handles(stacks: list[list[_Segment]], colours: Mapping[str | None, str]) -> list[Patch]:
     """Return the legend's entries: the base image first, the small layers last, stages as they come."""
     from matplotlib.patches import Patch
 
-    colours = _colours(stacks)
     seen = dict.fromkeys(segment.stage for stack in stacks for segment in stack)
     order = sorted(seen, key=lambda stage: (stage is not None, stage == _SMALL_STAGE))
     return [
@@ -153,7 +157,7 @@ def _name_images(ax: Axes, histories: Sequence[ImageHistory]) -> None:
     )
 
 
-def _draw(ax: Axes, stacks: list[list[_Segment]], tallest: int) -> None:
+def _draw(ax: Axes, stacks: list[list[_Segment]], tallest: int, colours: Mapping[str | None, str]) -> None:
     """Draw and label the stacks, with room above the tallest for its total and the lines that fit nowhere else."""
     width, height = lettering.settled_size_px(ax)
     line = lettering.line_px(ax)
@@ -162,7 +166,6 @@ def _draw(ax: Axes, stacks: list[list[_Segment]], tallest: int) -> None:
     per_byte = height / top
     low, high = ax.get_xlim()
     bar_px = _BAR * width / (high - low)
-    colours = _colours(stacks)
     for place, stack in enumerate(stacks):
         for segment in stack:
             ax.bar(

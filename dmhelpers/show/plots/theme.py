@@ -7,8 +7,7 @@ more (WCAG 2.1, 1.4.3) and is never below 12 pt on a figure of 10 x 5.6 inches.
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,43 +44,6 @@ _LEGEND_COLUMNS = 5
 _LEGEND_ROW_PT = 20
 STAND_IN_NOTE = "The base image is a stand-in made from packages; the original's size differs."
 
-_FIXED_STAGES = {
-    "base": "#56B4E9",
-    "builder": "#E69F00",
-    "build": "#E69F00",
-    "test": "#CC79A7",
-    "runtime": "#0072B2",
-    "production": "#0072B2",
-    "final": "#0072B2",
-    "stage-0": "#D55E00",
-    "stage-1": "#0072B2",
-}
-# The two that are left, then light tints for Dockerfiles of many stages.
-_OTHER_STAGES = ("#009E73", "#F0E442", "#9AD7EE", "#8CD3BC", "#F7F1A1", "#F2B48C", "#E5BCD3")
-
-
-def stage_colours(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each stage: the same name has the same one in every plot of the course.
-
-    Args:
-        names: Stage names, in any order; more than once is fine.
-
-    Returns:
-        Name to ``"#RRGGBB"``. The course's own stages (builder, test, runtime …) have theirs for good, any
-        other name takes one by its letters; only where two of those meet does the later name take another.
-    """
-    wanted = sorted(set(names))
-    colours = {name: _FIXED_STAGES[name] for name in wanted if name in _FIXED_STAGES}
-    taken: set[str] = set()
-    for name in wanted:
-        if name in colours:
-            continue
-        start = zlib.crc32(name.encode()) % len(_OTHER_STAGES)
-        order = _OTHER_STAGES[start:] + _OTHER_STAGES[:start]
-        colours[name] = next((colour for colour in order if colour not in taken), order[0])
-        taken.add(colours[name])
-    return colours
-
 
 def contrast(first: str, second: str) -> float:
     """Return the contrast ratio of two ``"#RRGGBB"`` colours, from 1 to 21 (WCAG 2.1, "contrast ratio")."""
@@ -105,7 +67,9 @@ def open_axes(ax: Axes | None, *, width_in: float = WIDTH_IN, height_in: float =
     if ax is None:
         import matplotlib.pyplot as plt
 
-        figure, ax = plt.subplots(figsize=(width_in, height_in))
+        from dmhelpers.show.plots.described import described_figure
+
+        figure, ax = plt.subplots(figsize=(width_in, height_in), FigureClass=described_figure())
         figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.12)
     figure_of(ax).set_facecolor(PAPER)
     ax.set_facecolor(PAPER)

@@ -6,22 +6,22 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dmhelpers.errors import InputError
 from dmhelpers.measure.records import BuildRecord, StageState, Step
-from dmhelpers.show.plots import lettering, theme
+from dmhelpers.show.plots import lettering, stage_looks, theme
 from dmhelpers.units import seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
-CACHED_HATCH = "//////"
 _BAR = 0.6
 _MARK_PT, _GAP_PT, _PAD_PT = 9, 3, 8
 _MOST_MARKS = 10
 _LANE_IN = 0.5
+_LEAST_S = 0.5
 _ROUND_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800)
 _NOTE = "Each bar is a step. A hatched mark is a step from the build cache: it takes no time."
 
@@ -76,7 +76,7 @@ def plot_timeline(*records: BuildRecord, ax: Axes | None = None) -> Axes:
     ax.set_xticks([0], ["0"])
     lettering.set_note(ax, _NOTE)
     per_s, left_s = _scale(ax, [lane for _, lane in lanes])
-    colours = theme.stage_colours(lane.stage for _, lane in lanes)
+    colours = stage_looks.stage_colours(*([one.stage for one in lanes] for _, lanes in blocks))
     for place, title, lane in places:
         if lane is None:
             text = lettering.fit(ax, title, 0.95 * lettering.settled_size_px(ax)[0], bold=True)
@@ -147,16 +147,16 @@ def _handles(blocks: Sequence[tuple[str, list[_Lane]]]) -> list[Patch]:
     from matplotlib.patches import Patch
 
     lanes = [lane for _, lanes in blocks for lane in lanes]
-    handles = [Patch(label="ran", facecolor=theme.FAINT_INK)] if any(lane.bars for lane in lanes) else []
+    handles = (
+        [Patch(label="ran", **stage_looks.bar_style("ran", theme.FAINT_INK))]
+        if any(lane.bars for lane in lanes)
+        else []
+    )
     if any(lane.cached for lane in lanes):
-        handles.append(Patch(label="from the build cache", **_cached_look()))
+        handles.append(Patch(label="from the build cache", **stage_looks.bar_style("cached", theme.PAPER)))
     if any(bar.lent for lane in lanes for bar in lane.bars):
         handles.append(Patch(label="run once for two stages", facecolor=theme.PAPER, edgecolor=theme.INK))
     return handles
-
-
-def _cached_look() -> dict[str, Any]:
-    return {"facecolor": theme.PAPER, "edgecolor": theme.INK, "hatch": CACHED_HATCH, "linewidth": 0.8}
 
 
 def _scale(ax: Axes, lanes: Sequence[_Lane]) -> tuple[float, float]:
@@ -169,7 +169,8 @@ def _scale(ax: Axes, lanes: Sequence[_Lane]) -> tuple[float, float]:
     total, _ = lettering.settled_size_px(ax)
     marks = min(max(lane.cached for lane in lanes), _MOST_MARKS)
     gutter = (marks * (_MARK_PT + _GAP_PT) + (_PAD_PT if marks else 0)) * point
-    longest = max(lane.end_s for lane in lanes) or 1.0  # all from the cache: no second that says anything
+    # Where all comes from the cache, what is left takes no time that says anything: it is not to fill the axis.
+    longest = max(_LEAST_S, *(lane.end_s for lane in lanes))
     per_s = min(
         max(total - gutter - lettering.width_px(ax, lane.words) - 3 * _PAD_PT * point, total * 0.2)
         / (lane.end_s or longest / 2)
@@ -198,7 +199,9 @@ def _draw(ax: Axes, place: int, lane: _Lane, colour: str, per_s: float) -> None:
     point = theme.figure_of(ax).dpi / 72
     for number in range(min(lane.cached, _MOST_MARKS)):
         right = -(_PAD_PT + number * (_MARK_PT + _GAP_PT)) * point / per_s
-        ax.barh(place, -_MARK_PT * point / per_s, left=right, height=_BAR, **_cached_look())
+        ax.barh(
+            place, -_MARK_PT * point / per_s, left=right, height=_BAR, **stage_looks.bar_style("cached", theme.PAPER)
+        )
     for index, bar in enumerate(lane.bars):
         fill = theme.PAPER if bar.lent else colour
         ax.barh(
@@ -206,9 +209,7 @@ def _draw(ax: Axes, place: int, lane: _Lane, colour: str, per_s: float) -> None:
             bar.end_s - bar.begin_s,
             left=bar.begin_s,
             height=_BAR,
-            color=fill,
-            edgecolor=theme.INK,
-            linewidth=0.8,
+            **stage_looks.bar_style("ran", fill),
         )
         ends = [bar.end_s, *(later.begin_s for later in lane.bars[index + 1 :])]
         room = (min(ends) - bar.begin_s) * per_s - 2 * _PAD_PT * point

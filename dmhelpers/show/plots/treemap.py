@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from dmhelpers.show.plots import lettering, theme
 from dmhelpers.show.plots.kind_looks import SMALLER, KindLook, look_of
-from dmhelpers.show.treemap_layout import Box, KindBox, Label, Lettering, lay_out
+from dmhelpers.show.rectangle import Rectangle as Box
+from dmhelpers.show.treemap_layout import KindBox, Label, Lettering, lay_out
 from dmhelpers.show.treemap_model import TreemapModel
 from dmhelpers.units import docker_size, percent
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmhelpers.measure.dockerfile import read_dockerfile
+from dmhelpers.show.pictures import picture_bundle
 from dmhelpers.show.stage_graph import svg as drawing
 from dmhelpers.show.stage_graph import text
 from dmhelpers.show.stage_graph.layout import lay_out
 from dmhelpers.show.stage_graph.model import Graph, make_graph
+from dmhelpers.show.stage_graph.sizes import sizes_of
 
 if TYPE_CHECKING:
     from dmhelpers.show.builds import Build
@@ -58,7 +60,7 @@ class StageGraph:
         return self.svg
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": str(self)}
+        return picture_bundle(self.svg, str(self))
 
 
 def stage_graph(
@@ -68,9 +70,11 @@ def stage_graph(
     file: str = "Dockerfile",
     build_args: Mapping[str, str] | None = None,
     build: Build | None = None,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, int | str] | None = None,
 ) -> StageGraph:
-    """Draw a Dockerfile's stages in file order, and what each takes from which stage or image. Asks no engine.
+    """Draw a Dockerfile's stages in file order, and what each takes from which stage or image.
+
+    Asks no engine, but after a build for the layers of its image, and for images that are named among the sizes.
 
     Args:
         project: The project's folder (or a sample).
@@ -79,7 +83,10 @@ def stage_graph(
         file: The Dockerfile, relative to the project.
         build_args: Values for the ARGs that stand before the first FROM.
         build: What `dm.build` returned for this project: each stage then says what became of it, and its seconds.
-        sizes: Bytes to write on stages, by stage name: for example what images of them weigh in `dm.images`.
+            While the engine has its image, its base image and the stages that it is made of say what they weigh:
+            a stage with all layers below its own, unpacked. What is not known is left out.
+        sizes: What other stages weigh, by stage: the name of an image of it (``{"builder": "my-api:builder"}``), or
+            bytes. The picture says where each figure comes from.
 
     Returns:
         The graph. It shows itself in a notebook; `str()` is the same as text, `.save(path)` writes the SVG.
@@ -88,8 +95,9 @@ def stage_graph(
         ProjectNotFound: There is no such folder or Dockerfile.
         DockerfileError: The Dockerfile cannot be read; carries the line.
         StageNotFound: The target, or a name among the sizes, is not one of its stages.
+        ImageNotFound: The engine lacks an image that is named among the sizes.
         InputError: The build is of another Dockerfile or another target.
     """
     dockerfile = read_dockerfile(project, file=file, build_args=build_args)
     record = None if build is None else build.record
-    return StageGraph(make_graph(dockerfile, target=target, record=record, sizes=sizes))
+    return StageGraph(make_graph(dockerfile, target=target, record=record, sizes=sizes_of(dockerfile, record, sizes)))

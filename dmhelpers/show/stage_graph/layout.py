@@ -7,11 +7,13 @@ line runs through a label or a box, however many stages there are.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dmhelpers.measure.records import EdgeKind
-from dmhelpers.show.stage_graph.lettering import ELLIPSIS, cut, width_px
+from dmhelpers.show.rectangle import Rectangle
+from dmhelpers.show.stage_graph.lettering import ELLIPSIS, SANS_EM, cut, width_px
 from dmhelpers.show.stage_graph.model import Graph, ImageNode, Link, StageNode, line_words
 
 WIDTH_PX = 900
@@ -23,37 +25,13 @@ HEADING_PX = 17
 HEAD = 58
 FOOT_HEAD = 34
 GAP = 22
+NOTE_PX = 19
 _ROW = 32
 _STUB = 14
 _ARROW = 14
 _LANE = 20
 _LABEL_MOST = 330
 _WORDS: dict[EdgeKind, str] = {"from": "FROM", "copy": "COPY --from", "mount": "RUN --mount from"}
-
-
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """A place in the picture, in pixels from its top left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """Where it ends."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """Where it ends."""
-        return self.y + self.height
-
-    def overlaps(self, other: Rectangle) -> bool:
-        """Return whether the two have more than an edge in common."""
-        across = self.x < other.right and other.x < self.right
-        return across and self.y < other.bottom and other.y < self.bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +57,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The whole picture; `foot_y` is where the heading of the images from outside stands."""
+    """The whole picture; `foot_y` is where the heading of the images from outside stands.
+
+    `notes` are the lines at its foot, each with its place.
+    """
 
     graph: Graph
     width: float
@@ -87,6 +68,7 @@ class Layout:
     foot_y: float
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
+    notes: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +114,15 @@ def lay_out(graph: Graph) -> Layout:
         label = labels[id(link)]
         place = Rectangle(edge + _ARROW + 6, y - 8 - TEXT_PX, width_px(label, TEXT_PX), TEXT_PX + 3)
         lines.append(Line(link, ((edge, trunk.y), (x, trunk.y), (x, y), (edge, y)), label, place))
-    right = first + max(lanes.values()) * pitch
-    return Layout(graph, right + MARGIN, bottom + MARGIN, foot_y, boxes, tuple(lines))
+    width = first + max(lanes.values()) * pitch + MARGIN
+    notes = tuple((bottom + NOTE_PX * (at + 1) + 8, row) for at, row in enumerate(_rows(graph.notes, width)))
+    return Layout(graph, width, (notes[-1][0] if notes else bottom) + MARGIN, foot_y, boxes, tuple(lines), notes)
+
+
+def _rows(notes: Sequence[str], width: float) -> list[str]:
+    """Return the notes as lines that fit into the picture; an empty one keeps its line."""
+    letters = int((width - 2 * MARGIN) / (TEXT_PX * SANS_EM))
+    return [row for note in notes for row in textwrap.wrap(note, letters, break_on_hyphens=False) or [""]]
 
 
 def _stack(graph: Graph) -> tuple[tuple[Box, ...], float, float]:

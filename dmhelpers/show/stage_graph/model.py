@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dmhelpers.engine.recorded import marks
 from dmhelpers.errors import InputError
 from dmhelpers.measure.dockerfile import Dockerfile
 from dmhelpers.measure.records import BuildRecord, Edge, EdgeKind, Stage, StageState
+from dmhelpers.show.plots import theme
+from dmhelpers.show.stage_graph.sizes import Sizes
 from dmhelpers.units import docker_size, seconds
 
 SCRATCH = "scratch"
@@ -19,6 +21,7 @@ class StageNode:
     """One stage: `needed` tells whether the target depends on it, `is_target` whether it is the target itself.
 
     `status` is what there is to say of it: ``"not built for runtime"``, after a build ``"ran 1.2s"``, its size.
+    `state` is what became of it, in one of the words that have a mark; ``""`` where nothing was built yet.
     """
 
     index: int
@@ -29,14 +32,16 @@ class StageNode:
     needed: bool
     is_target: bool
     status: str = ""
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageNode:
-    """One image from outside the Dockerfile; ``scratch`` is the empty one."""
+    """One image from outside the Dockerfile; ``scratch`` is the empty one. `size` is in words, ``""`` if unknown."""
 
     name: str
     needed: bool
+    size: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A Dockerfile's stages in file order, the images that they take from, and who takes from whom."""
+    """A Dockerfile's stages in file order, the images that they take from, and who takes from whom.
+
+    `notes` are sentences about the figures: where sizes come from, and what is in them.
+    """
 
     file: str
     target: str
     stages: tuple[StageNode, ...]
     images: tuple[ImageNode, ...]
     links: tuple[Link, ...]
+    notes: tuple[str, ...] = ()
 
     def into(self, stage: StageNode) -> tuple[Link, ...]:
         """Return what a stage takes, in the order of its lines."""
@@ -75,7 +84,7 @@ def make_graph(
     *,
     target: str | int | None = None,
     record: BuildRecord | None = None,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Sizes | None = None,
 ) -> Graph:
     """Return the graph of a Dockerfile, for one target.
 
@@ -83,16 +92,16 @@ def make_graph(
         dockerfile: The Dockerfile.
         target: The stage to build, by name or number; the build's own, else the last one, for None.
         record: A build of it, whose states and seconds the stages are to show.
-        sizes: Bytes to show, by stage name.
+        sizes: What is known of its sizes.
 
     Raises:
-        StageNotFound: The target, or a name among the sizes, is none of its stages.
+        StageNotFound: The target is none of its stages.
         InputError: The build is of another Dockerfile or another target.
     """
     aim = dockerfile.find(record.target if record is not None and target is None else target)
     states = _states(dockerfile, aim, record)
     needed = dockerfile.needed_by(aim)
-    bytes_of = {dockerfile.find(name).index: size for name, size in (sizes or {}).items()}
+    known = sizes or Sizes()
     links = _links(dockerfile.stages, needed)
     return Graph(
         file=dockerfile.path.name,
@@ -106,12 +115,14 @@ def make_graph(
                 end_line=stage.end_line,
                 needed=stage.index in needed,
                 is_target=stage.index == aim.index,
-                status=_status(stage, aim, needed, states, bytes_of.get(stage.index)),
+                status=_status(stage, aim, needed, states, known.stages.get(stage.index)),
+                state=states[stage.index].state if states else "" if stage.index in needed else "not built",
             )
             for stage in dockerfile.stages
         ),
-        images=_images(links),
+        images=_images(links, known),
         links=links,
+        notes=_notes(known),
     )
 
 
@@ -145,10 +156,18 @@ def _source(edge: Edge) -> str:
     return SCRATCH if edge.stage_index is None and edge.source.lower() == SCRATCH else edge.source
 
 
-def _images(links: Sequence[Link]) -> tuple[ImageNode, ...]:
+def _images(links: Sequence[Link], known: Sizes) -> tuple[ImageNode, ...]:
     names = {link.from_image: link.source for link in links if link.from_image is not None}
     needed = {link.from_image for link in links if link.needed}
-    return tuple(ImageNode(name, index in needed) for index, name in names.items())
+    sizes = {name: docker_size(size_bytes) for name, size_bytes in known.images.items()}
+    return tuple(ImageNode(name, index in needed, sizes.get(name, "")) for index, name in names.items())
+
+
+def _notes(known: Sizes) -> tuple[str, ...]:
+    if not known.note:
+        return ()
+    # The second has its place in the picture either way: where it stands depends on no engine.
+    return known.note, theme.STAND_IN_NOTE if known.stand_in else ""
 
 
 def _states(dockerfile: Dockerfile, aim: Stage, record: BuildRecord | None) -> tuple[StageState, ...]:

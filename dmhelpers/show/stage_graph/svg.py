@@ -11,9 +11,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 from dmhelpers.measure.records import EdgeKind
 from dmhelpers.show.plots import theme
+from dmhelpers.show.plots.stage_looks import stage_colours, state_mark
+from dmhelpers.show.rectangle import Rectangle
 from dmhelpers.show.stage_graph import text
-from dmhelpers.show.stage_graph.layout import BAND, HEADING_PX, MARGIN, TEXT_PX, Box, Layout, Line, Rectangle
-from dmhelpers.show.stage_graph.lettering import SANS_EM, cut, drawable
+from dmhelpers.show.stage_graph.layout import BAND, HEADING_PX, MARGIN, TEXT_PX, Box, Layout, Line
+from dmhelpers.show.stage_graph.lettering import SANS_EM, cut, drawable, width_px
 from dmhelpers.show.stage_graph.model import SCRATCH, ImageNode, StageNode, span_words
 
 SKIPPED_PAPER = "#F4F4F4"
@@ -23,6 +25,7 @@ DASHES: dict[EdgeKind, str] = {"from": "", "copy": "9 5", "mount": "2 5"}
 _SANS = "system-ui, sans-serif"
 _MONO = "ui-monospace, monospace"
 _CORNER = 7
+_MARK_PX, _MARK_HIGH = 26, 12
 
 
 def draw(plan: Layout) -> str:
@@ -33,7 +36,7 @@ def draw(plan: Layout) -> str:
     """
     width, height = _number(plan.width), _number(plan.height)
     graph = plan.graph
-    colours = theme.stage_colours(stage.label for stage in graph.stages)
+    colours = stage_colours(stage.label for stage in graph.stages)
     rows = [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" style="max-width:100%;height:auto" font-size="{TEXT_PX}" '
@@ -45,6 +48,7 @@ def draw(plan: Layout) -> str:
         _heading(plan),
         *_lines(plan.lines, colours),
         *(row for box in plan.boxes for row in _box(box, colours)),
+        *(_write(MARGIN, y, note, colour=theme.FAINT_INK) for y, note in plan.notes),
         "</svg>",
     ]
     return "\n".join(rows) + "\n"
@@ -123,8 +127,17 @@ def _stage(node: StageNode, place: Rectangle, colour: str) -> Iterator[str]:
     made_of = f"{span_words(node)} · from {node.base}"
     yield _write(x, y + 49, cut(made_of, room, TEXT_PX, letter_em=SANS_EM), colour=theme.FAINT_INK)
     if node.status:
+        if node.state:
+            yield _mark(node, x, y + 58, colour, ink)
+            x, room = x + _MARK_PX + 8, room - _MARK_PX - 8
         yield _write(x, y + 69, cut(node.status, room, TEXT_PX), colour=ink, bold=node.needed)
     yield "</g>"
+
+
+def _mark(node: StageNode, x: float, y: float, colour: str, ink: str) -> str:
+    """Return the mark of what became of a stage; its attribute tells it apart from the rest of the picture."""
+    drawn = state_mark(node.state, colour, x=x, y=y, width=_MARK_PX, height=_MARK_HIGH, ink=ink)
+    return f'<g data-state="{node.state}">{drawn}</g>'
 
 
 def _image(node: ImageNode, place: Rectangle) -> Iterator[str]:
@@ -133,9 +146,10 @@ def _image(node: ImageNode, place: Rectangle) -> Iterator[str]:
     yield _frame(place, needed=node.needed, strong=False, band=theme.BASE if node.needed else SKIPPED_PAPER)
     yield f'<path d="{_hatching(place)}" stroke="{theme.BASE_HATCH_INK}" stroke-width="1"/>'
     words = f"{node.name} (empty)" if node.name == SCRATCH else node.name
-    room = place.width - BAND - 24
+    size = f" · {node.size}" if node.size else ""
+    room = place.width - BAND - 24 - width_px(size, TEXT_PX + 1)
     x, y = place.x + BAND + 12, place.y + place.height / 2 + 5
-    yield _write(x, y, cut(words, room, TEXT_PX + 1), TEXT_PX + 1, ink, mono=True)
+    yield _write(x, y, cut(words, room, TEXT_PX + 1) + size, TEXT_PX + 1, ink, mono=True)
     yield "</g>"
 
 

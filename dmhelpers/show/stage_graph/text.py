@@ -25,7 +25,7 @@ def to_text(graph: Graph) -> str:
         rows.append(_stage_line(stage))
         rows += [f"  {_link_words(link)}" for link in graph.into(stage)]
     rows.append(f"images from outside: {', '.join(_outside(graph)) or 'none'}")
-    return "\n".join(rows)
+    return "\n".join([*rows, *filter(None, graph.notes)])
 
 
 def to_mermaid(graph: Graph) -> str:
@@ -44,12 +44,13 @@ def _link_words(link: Link) -> str:
 
 
 def _outside(graph: Graph) -> list[str]:
-    return [image.name for image in graph.images if image.name != SCRATCH]
+    sized = ((image.name, f" ({image.size})" if image.size else "") for image in graph.images)
+    return [f"{name}{size}" for name, size in sized if name != SCRATCH]
 
 
 def _mermaid_rows(graph: Graph) -> Iterator[str]:
     for index, image in enumerate(graph.images):
-        yield f'image{index}[("{_mermaid_text(image.name)}")]'
+        yield f'image{index}[("{"<br/>".join(_mermaid_text(one) for one in (image.name, image.size) if one)}")]'
     for stage in graph.stages:
         words = [f"{stage.index} {stage.label}", span_words(stage), "target" if stage.is_target else "", stage.status]
         yield f'stage{stage.index}["{"<br/>".join(_mermaid_text(one) for one in words if one)}"]'
