@@ -11,10 +11,13 @@ from dmhelpers.engine.bases.records import BaseImage
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.engine.pack.records import MIRROR_VARIABLES
 from dmhelpers.engine.streams import as_file
 from dmhelpers.errors import PackError
 
 _TIME_LIMIT_S = 900
+_ASK_THE_NETWORK = dict.fromkeys(MIRROR_VARIABLES, "")
+"""A base image that came from a pack names that pack's mirror, which lacks what is new; empty is unset to both."""
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def fetched(
             ["-ec", script],
             entrypoint=["/bin/sh"],
             user="root",
-            environment=dict(environment),
+            environment={**_ASK_THE_NETWORK, **environment},
             labels=COURSE_LABELS,
         )
     container = str(made["Id"])

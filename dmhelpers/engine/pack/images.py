@@ -13,8 +13,9 @@ from typing import IO, Any
 from dmhelpers.engine.bases.archive import entry
 from dmhelpers.engine.bases.records import BaseImage
 from dmhelpers.engine.bases.shelf import inspect
+from dmhelpers.engine.labels import PACK, PACK_MIRROR
 from dmhelpers.engine.pack.archive import Pack, Progress
-from dmhelpers.engine.pack.records import PackedImage, PackedLayer
+from dmhelpers.engine.pack.records import MIRROR_VARIABLES, PackedImage, PackedLayer
 from dmhelpers.engine.saving import ReadInto, save_stream
 from dmhelpers.engine.streams import CHUNK_BYTES, as_file
 from dmhelpers.errors import PackError
@@ -23,6 +24,7 @@ from dmhelpers.units import docker_size
 LEVEL = 10
 """zstd's level: a base image's layers become a third, in seconds."""
 
+_COMMENT = "dmhelpers pack"
 _TEXT_LIMIT_BYTES = 4_000_000
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -74,7 +76,7 @@ def _collect(image: BaseImage, work: Path, files: dict[str, Path]) -> PackedImag
         raise PackError(
             f"The engine's archive of {image.name} lacks a layer.", hint=f"See what it says: docker save {image.name}"
         )
-    config = texts[json.loads(texts["manifest.json"])[0]["Config"]]
+    config = as_made(texts[json.loads(texts["manifest.json"])[0]["Config"]])
     digest = hashlib.sha256(config).hexdigest()
     place = f"images/{digest}.json"
     files[place] = work / digest
@@ -175,8 +177,21 @@ def configured(config: bytes, *, env: Sequence[str], labels: dict[str, str], cre
     inside["Env"] = [*kept, *env]
     inside["Labels"] = {**(inside.get("Labels") or {}), **labels}
     if env:
-        note = {"created": made.get("created"), "created_by": created_by, "comment": "dmhelpers pack"}
+        note = {"created": made.get("created"), "created_by": created_by, "comment": _COMMENT}
         made["history"] = [*(made.get("history") or ()), {**note, "empty_layer": True}]
+    return json.dumps(made, sort_keys=True, separators=(",", ":")).encode()
+
+
+def as_made(config: bytes) -> bytes:
+    """Return an image's configuration without what loading a pack added; one that has nothing of that, unchanged."""
+    made: dict[str, Any] = json.loads(config)
+    inside = made.get("config") or {}
+    labels = inside.get("Labels") or {}
+    if PACK not in labels:
+        return config
+    inside["Labels"] = {key: value for key, value in labels.items() if key not in {PACK, PACK_MIRROR}}
+    inside["Env"] = [one for one in inside.get("Env") or () if one.partition("=")[0] not in MIRROR_VARIABLES]
+    made["history"] = [one for one in made.get("history") or () if one.get("comment") != _COMMENT]
     return json.dumps(made, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dmhelpers.engine import ledger
-from dmhelpers.engine.bases.shelf import inspect
+from dmhelpers.engine.bases.shelf import inspect, size_bytes
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import BASE_NAME, BASE_ORIGIN, COURSE_LABELS, PACK, PACK_MIRROR
@@ -250,7 +250,7 @@ def _report(pack: Pack, loaded: Loaded, *, fresh: bool) -> Report:
     lines = [f"Pack {pack.pack_id[:_SHORT]} of course {pack.manifest.course_version} {first}."]
     for one in pack.manifest.images:
         stand_in = ", a stand-in" if one.origin == "assembled" else ""
-        lines.append(f"  engine   {one.name}  {docker_size(one.size_bytes)}{stand_in}")
+        lines.append(f"  engine   {one.name}  {docker_size(size_bytes(loaded.images[one.name]))}{stand_in}")
     packages, modules = len(pack.manifest.npm_packages), len(pack.manifest.go_modules)
     lines.append(f"  disk     {packages} npm packages, {modules} Go modules in {loaded.folder}")
     whose = "on this machine" if loaded.port else "not run by this command"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ TARBALLS = "npm/tarballs"
 
 _CACHE = "/root/.npm/_cacache"
 _REQUEST = "make-fetch-happen:request-cache:"
+_TARBALL = re.compile(rb'("tarball"\s*:\s*")[^"]*/([^"/]*)(?=")')
+_TAGS = re.compile(rb'"dist-tags"\s*:\s*\{[^{}]*\}')
+_LATEST = re.compile(rb'("latest"\s*:\s*")[^"]*')
 _ENVIRONMENT = {"HOME": "/root", "NPM_CONFIG_CACHE": "/root/.npm", "NPM_CONFIG_UPDATE_NOTIFIER": "false"}
 _AT_ONCE = 40
 """Packages that npm is asked for in one command: all at once would open a connection for each."""
@@ -41,11 +45,6 @@ class Package:
     name: str
     version: str
     integrity: str
-
-    @property
-    def file_name(self) -> str:
-        """The tarball's name, as registries give it."""
-        return f"{self.name.rpartition('/')[2]}-{self.version}.tgz"
 
 
 def packages(lockfiles: Iterable[Path]) -> tuple[Package, ...]:
@@ -98,7 +97,7 @@ def collect(wanted: tuple[Package, ...], base: BaseImage, work: Path, *, progres
     progress(f"Downloading {len(wanted)} npm packages in {base.name}")
     with fetched(base, _script(wanted), _CACHE, environment=_ENVIRONMENT) as tar:
         contents, index = _read_cache(tar, work / "contents")
-    return {**_tarballs(wanted, contents), **_packuments(wanted, contents, index, work)}
+    return _collected(wanted, contents, index, work)
 
 
 def _script(wanted: tuple[Package, ...]) -> str:
@@ -128,30 +127,31 @@ def _file(folder: Path, integrity: str) -> Path:
     return folder / base64.b64decode(integrity.removeprefix("sha512-")).hex()
 
 
-def _tarballs(wanted: tuple[Package, ...], contents: Path) -> dict[str, Path]:
-    files = {}
-    for one in wanted:
-        file = _file(contents, one.integrity)
-        if not file.is_file():
-            raise PackError(
-                f"What npm downloaded as {one.name} {one.version} is not what the lockfile names.",
-                hint="See whether the registry has that version, and make the lockfile anew if it does not.",
-            )
-        files[f"{TARBALLS}/{one.name}/-/{one.file_name}"] = file
-    return files
-
-
-def _packuments(wanted: tuple[Package, ...], contents: Path, index: Iterable[str], work: Path) -> dict[str, Path]:
+def _collected(wanted: tuple[Package, ...], contents: Path, index: Iterable[str], work: Path) -> dict[str, Path]:
     kept = dict(_answers(index))
     files: dict[str, Path] = {}
     for name in sorted({one.name for one in wanted}):
-        integrity = kept.get(quoted(name))
-        if integrity is None:
+        if quoted(name) not in kept:
             raise PackError(f"npm kept no description of {name}.", hint="Make the pack again.")
-        versions = {one.version for one in wanted if one.name == name}
-        raw = _moved(json.loads(_file(contents, integrity).read_bytes()), name, versions)
-        files[f"{PACKUMENTS}/{quoted(name)}.json.zst"] = _packed(raw, work / f"packument-{len(files)}")
+        raw = _file(contents, kept[quoted(name)]).read_bytes()
+        versions = json.loads(raw)["versions"]
+        mine = [one for one in wanted if one.name == name]
+        for one in mine:
+            tarball = versions[one.version]["dist"]["tarball"].rpartition("/")[2]
+            files[f"{TARBALLS}/{name}/-/{tarball}"] = _tarball(one, contents)
+        moved = _moved(raw, name, max((one.version for one in mine), key=_version_key))
+        files[f"{PACKUMENTS}/{quoted(name)}.json.zst"] = _packed(moved, work / f"packument-{len(files)}")
     return files
+
+
+def _tarball(package: Package, contents: Path) -> Path:
+    file = _file(contents, package.integrity)
+    if not file.is_file():
+        raise PackError(
+            f"What npm downloaded as {package.name} {package.version} is not what the lockfile names.",
+            hint="See whether the registry has that version, and make the lockfile anew if it does not.",
+        )
+    return file
 
 
 def _answers(index: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -166,13 +166,15 @@ def _answers(index: Iterable[str]) -> Iterator[tuple[str, str]]:
                 yield address.rpartition("/")[2].replace("%2F", "%2f"), str(found["integrity"])
 
 
-def _moved(packument: dict[str, Any], name: str, versions: set[str]) -> bytes:
+def _moved(raw: bytes, name: str, newest: str) -> bytes:
     """Return a description whose tarballs lie at `ORIGIN`, and whose newest version is one of the pack's."""
-    for version, one in packument["versions"].items():
-        one["dist"]["tarball"] = f"{ORIGIN}/{name}/-/{Package(name, version, '').file_name}"
-    newest = max(versions, key=_version_key)
-    packument["dist-tags"] = {**packument.get("dist-tags", {}), "latest": newest}
-    return json.dumps(packument, separators=(",", ":")).encode()
+    place = f"{ORIGIN}/{name}/-/".encode()
+    moved = _TARBALL.sub(lambda found: found[1] + place + found[2], raw)
+    tags = _TAGS.search(moved)
+    if tags is None:
+        return moved
+    latest = _LATEST.sub(lambda found: found[1] + newest.encode(), tags[0])
+    return moved[: tags.start()] + latest + moved[tags.end() :]
 
 
 def _version_key(version: str) -> tuple[list[int], bool]:

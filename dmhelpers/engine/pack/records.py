@@ -19,6 +19,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 
+MIRROR_VARIABLES = ("NPM_CONFIG_REGISTRY", "GOPROXY", "GOSUMDB")
+"""The variables by which a base image of a pack names the mirror."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
