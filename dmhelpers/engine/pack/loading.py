@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dmhelpers.engine import ledger
+from dmhelpers.engine.bases.lock import only_one
 from dmhelpers.engine.bases.shelf import inspect, size_bytes
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import engine_info
@@ -30,6 +30,8 @@ OFF = "off"
 
 _CHECK_LIMIT_S = 60
 _SHORT = 12
+_LOADING = "dmhelpers/pack-loading"
+"""The name that images have while they are loaded; one that a killed load left is taken over by the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ def load(file: Path, *, mirror: str | None = None, check: bool = True, progress:
         EngineUnavailable: No engine answers.
     """
     wanted = None if mirror in {None, OFF} else service.checked_url(str(mirror))
-    with opened(file) as pack:
+    waiting = "Waiting for another process that prepares base images"
+    lock = only_one(cache_folder() / "bases" / "lock", waiting=lambda: progress(waiting))
+    with lock, opened(file) as pack:
         _require_platform(pack)
         before = service.recall()
         if before is not None and _is_loaded(pack, before, wanted, off=mirror == OFF):
@@ -115,10 +119,8 @@ def _load(
 def _load_images(pack: Pack, mirror: str, *, check: bool, progress: Progress) -> dict[str, str]:
     """Load all images under names of their own, and give them their official ones when all are there."""
     engine: Any = api()
-    mark = uuid.uuid4().hex[:8]
     planned = [
-        (one, f"dmhelpers/loading-{mark}:{number}", _config(pack, one, mirror))
-        for number, one in enumerate(pack.manifest.images)
+        (one, f"{_LOADING}:{number}", _config(pack, one, mirror)) for number, one in enumerate(pack.manifest.images)
     ]
     size = sum(one.size_bytes for one in pack.manifest.images)
     progress(f"Loading {len(planned)} base images ({docker_size(size)}) into the engine")
