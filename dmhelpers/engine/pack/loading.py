@@ -31,7 +31,7 @@ OFF = "off"
 _CHECK_LIMIT_S = 60
 _SHORT = 12
 _LOADING = "dmhelpers/pack-loading"
-"""The name that images have while they are loaded; one that a killed load left is taken over by the next one."""
+"""The name that images have while they are loaded; what a killed load left under it goes with the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,8 @@ def _load_images(pack: Pack, mirror: str, *, check: bool, progress: Progress) ->
         (one, f"{_LOADING}:{number}", _config(pack, one, mirror)) for number, one in enumerate(pack.manifest.images)
     ]
     size = sum(one.size_bytes for one in pack.manifest.images)
+    for _, temporary, _ in planned:
+        _remove_image(temporary)
     progress(f"Loading {len(planned)} base images ({docker_size(size)}) into the engine")
     try:
         with engine_answers():
