@@ -75,8 +75,7 @@ def load(file: Path, *, mirror: str | None = None, check: bool = True, progress:
             return _report(pack, before, fresh=False)
         _require_free_names(pack)
         pack.check(progress=progress)
-        folder = _unpacked(pack, progress)
-        return _load(pack, folder, wanted, before, off=mirror == OFF, check=check, progress=progress)
+        return _load(pack, wanted, before, off=mirror == OFF, check=check, progress=progress)
 
 
 def unpack_packages(pack: Pack, progress: Progress) -> Path:
@@ -86,7 +85,6 @@ def unpack_packages(pack: Pack, progress: Progress) -> Path:
 
 def _load(
     pack: Pack,
-    folder: Path,
     wanted: str | None,
     before: Loaded | None,
     *,
@@ -94,26 +92,36 @@ def _load(
     check: bool,
     progress: Progress,
 ) -> Report:
-    loaded = Loaded(pack.pack_id, {}, str(folder), wanted or "")
+    local = wanted is None and not off
+    loaded = Loaded(pack.pack_id, {}, str(_unpacked(pack, progress)) if local else "", wanted or "")
     if before is not None:
         service.end(before)
-    if wanted is None and not off:
-        address = service.gateway()
-        port = service.free_port(address)
-        pid, ticks = service.start(folder, address, port)
-        url = f"http://{address}:{port}"
-        loaded = replace(loaded, mirror=url, address=address, port=port, pid=pid, start_ticks=ticks)
     try:
+        if local:
+            loaded = _with_mirror(loaded)
+            service.remember(loaded)  # a load that is killed leaves a mirror, and the next one ends it
         names = _load_images(pack, loaded.mirror, check=check, progress=progress)
     except BaseException:
         service.end(loaded)
-        with suppress(PackError):
-            service.keep_running()
+        service.forget()
+        if before is not None:
+            service.remember(before)
+            with suppress(PackError):
+                service.keep_running()
         raise
     loaded = replace(loaded, images=names)
     service.remember(loaded)
-    _drop_other_folders(folder, before)
+    _drop_other_folder(loaded, before)
     return _report(pack, loaded, fresh=True)
+
+
+def _with_mirror(loaded: Loaded) -> Loaded:
+    """Start a mirror at the engine's bridge, and return the record with its address."""
+    address = service.gateway()
+    port = service.free_port(address)
+    pid, ticks = service.start(Path(loaded.folder), address, port)
+    url = f"http://{address}:{port}"
+    return replace(loaded, mirror=url, address=address, port=port, pid=pid, start_ticks=ticks)
 
 
 def _load_images(pack: Pack, mirror: str, *, check: bool, progress: Progress) -> dict[str, str]:
@@ -220,7 +228,9 @@ def _came_from_us(image: dict[str, Any], name: str) -> bool:
 
 
 def _is_loaded(pack: Pack, before: Loaded, wanted: str | None, *, off: bool) -> bool:
-    if before.pack_id != pack.pack_id or not Path(before.folder).is_dir():
+    if before.pack_id != pack.pack_id or before.images.keys() != {one.name for one in pack.manifest.images}:
+        return False
+    if before.folder and not Path(before.folder).is_dir():
         return False
     if (wanted is not None and wanted != before.mirror) or off != (not before.mirror):
         return False
@@ -240,9 +250,9 @@ def _unpacked(pack: Pack, progress: Progress) -> Path:
     return folder
 
 
-def _drop_other_folders(folder: Path, before: Loaded | None) -> None:
+def _drop_other_folder(loaded: Loaded, before: Loaded | None) -> None:
     """Remove what the pack before this one left here, unless another engine's mirror serves it."""
-    if before is None or Path(before.folder) == folder:
+    if before is None or before.folder in {"", loaded.folder}:
         return
     records = (state_folder() / "packs").glob("*.json")
     if not any(before.folder in one.read_text(encoding="utf-8") for one in records):
@@ -256,7 +266,8 @@ def _report(pack: Pack, loaded: Loaded, *, fresh: bool) -> Report:
         stand_in = ", a stand-in" if one.origin == "assembled" else ""
         lines.append(f"  engine   {one.name}  {docker_size(size_bytes(loaded.images[one.name]))}{stand_in}")
     packages, modules = len(pack.manifest.npm_packages), len(pack.manifest.go_modules)
-    lines.append(f"  disk     {packages} npm packages, {modules} Go modules in {loaded.folder}")
+    if loaded.folder:
+        lines.append(f"  disk     {packages} npm packages, {modules} Go modules in {loaded.folder}")
     whose = "on this machine" if loaded.port else "not run by this command"
     lines.append(
         f"  mirror   {loaded.mirror}, {whose}" if loaded.mirror else "  mirror   none: builds ask the network"
