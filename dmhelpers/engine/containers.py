@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from dmhelpers.engine import ledger, messages, recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
-from dmhelpers.engine.recorded import service
+from dmhelpers.engine.recorded import marks, service
 from dmhelpers.errors import EngineRefused, ImageNotFound, InputError, TimeLimitReached
 
 OUTPUT_LIMIT_BYTES = 1_000_000
@@ -26,21 +26,35 @@ _LOG_BOUNDS = {"max-size": "8m", "max-file": "2"}
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a command in a container did; `stdout` and `stderr` hold at most their last million bytes each."""
+    """What a command in a container did; `stdout` and `stderr` hold at most their last million bytes each.
+
+    `recorded` says in recorded mode when and with which engine it ran, else ``""``.
+    """
 
     command: str
     exit_code: int
     stdout: str
     stderr: str
     duration_s: float
+    recorded: str = field(default_factory=marks.sentence)
+
+    def __repr__(self) -> str:
+        return marks.as_record(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A container that serves: its ID and the address that reaches it from here."""
+    """A container that serves: its ID and the address that reaches it from here; `recorded` as in `RunResult`.
+
+    In recorded mode each answer from there says in its header ``X-Recorded`` when and with which engine it was given.
+    """
 
     container_id: str
     url: str
+    recorded: str = field(default_factory=marks.sentence)
+
+    def __repr__(self) -> str:
+        return marks.as_record(self)
 
 
 def run(

@@ -20,7 +20,7 @@ from dmhelpers.errors import InputError
 from tests.notebooks.recorded_outputs import differing, shown_text
 
 NAME = "01_core_concept"
-MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0", "c")
+MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0")
 LIMIT_BYTES = 1_000_000
 
 

@@ -14,7 +14,7 @@ import dmhelpers as dm
 from dmhelpers.engine.recorded.store import Manifest, Recording
 
 SCRIPT = Path(__file__).parent / "recorded_face.py"
-MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0", "c")
+MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0")
 NOT_MEASURED = {
     "sample": "files of the course",
     "samples": "files of the course",

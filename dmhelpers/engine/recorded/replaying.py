@@ -18,6 +18,8 @@ from dmhelpers.errors import NotRecorded
 STEERING = ("build", "create")
 """Kinds of exchange that change what stands on the engine: what is asked next is answered from after them."""
 
+BANNER = "Recorded mode: no engine runs here."
+
 
 class Player:
     """Plays a recording.
@@ -31,6 +33,7 @@ class Player:
         self.recording = recording
         self.manifest = recording.manifest
         self.passed_s = 0.0
+        self.asked = 0
         self.tags: dict[str, str] = {}
         self._lock = threading.RLock()
         self._known: dict[str, _Track] = {}
@@ -43,12 +46,19 @@ class Player:
         self._current = self._named or (names[0] if names else "")
 
     @property
+    def created(self) -> str:
+        """When the notebook that asks was recorded: an ISO date and time in UTC."""
+        return self.manifest.created_of(self._current)
+
+    @property
+    def sentence(self) -> str:
+        """What stands on everything that comes from it."""
+        return self.manifest.sentence(self._current)
+
+    @property
     def banner(self) -> str:
         """What is said once, before anything else."""
-        return (
-            f"Recorded mode: no engine runs here. What you see was {self.manifest.sentence}; "
-            "nothing is measured on this machine."
-        )
+        return f"{BANNER} What you see was {self.sentence}; nothing is measured on this machine."
 
     @property
     def state_folder(self) -> Path:
@@ -73,6 +83,7 @@ class Player:
             found = self._find(kind, request)
             if found is None:
                 raise not_recorded(asked or f"{kind} {request}", self)
+            self.asked += 1
             self.passed_s += found.duration_s
             return found.answer
 
@@ -82,6 +93,7 @@ class Player:
             for notebook in dict.fromkeys((self._current, *self.recording.notebooks())):
                 found = self._track(notebook).at.get(("document", name))
                 if found:
+                    self.asked += 1
                     answer = self._track(notebook).exchanges[found[0]].answer
                     return self.recording.bytes_of(answer)
         return None
@@ -160,7 +172,7 @@ def not_recorded(asked: str, player: Player) -> NotRecorded:
     """Return the error for what is not in the recording."""
     what = asked if len(asked) <= 200 else f"{asked[:199]}…"
     return NotRecorded(
-        f"This was not asked when the course was {player.manifest.sentence}: {what}",
+        f"This was not asked when the course was {player.sentence}: {what}",
         hint="Run it on an engine (unset DMHELPERS_ENGINE, then: dmhelpers doctor), or record it there with: "
         "dmhelpers record",
     )

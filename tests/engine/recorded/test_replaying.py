@@ -8,7 +8,7 @@ from dmhelpers.engine.recorded.replaying import Player
 from dmhelpers.engine.recorded.store import Exchange, Manifest, Recording
 from dmhelpers.errors import EngineUnavailable, InputError, NotRecorded
 
-MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0", "c")
+MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0")
 
 
 @pytest.fixture
