@@ -79,7 +79,10 @@ def what_is_stale() -> str:
     root = checkout()
     if replay is None or root is None:
         return ""
-    names = stale(Shelf(root / "notebooks"), replay.manifest)
+    where = Shelf(root / "notebooks")
+    names = stale(where, replay.manifest)
+    if replay.notebook in where.written():
+        names = tuple(one for one in names if one == replay.notebook)
     if not names:
         return ""
     numbers = ", ".join(name[:2] for name in names)

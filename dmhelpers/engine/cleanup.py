@@ -45,6 +45,9 @@ class Cleaned:
             lines.append(f"{self.recorded[0].upper()}{self.recorded[1:]}; nothing was removed here.")
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return marks.as_record(self)
+
 
 def cleanup() -> Cleaned:
     """Remove the containers, images, volumes, networks and build cache records that the course made.

@@ -21,8 +21,6 @@ NOT_MEASURED = {
     "stages": "a Dockerfile's own text",
     "would_build": "a Dockerfile's own text",
     "stage_picker": "a Dockerfile's own text",
-    "parsons": "a puzzle of the course; an answer that was not recorded is not judged",
-    "quiz": "a question on a Dockerfile's text; an answer that was not recorded is not judged",
     "predict": "the learner's own guess",
     "hint": "words of the course",
     "progress": "the learner's own notes",
@@ -30,11 +28,6 @@ NOT_MEASURED = {
     "clinic": "advice on a Dockerfile's text; with build=True it is not recorded",
     "Build": "the class of what build returns",
     "DmHelpersError": "an error",
-}
-PLAIN = {
-    "run": "what a container printed, as values to work with",
-    "serve": "an address to ask",
-    "cleanup": "what went then, in a sentence",
 }
 
 
@@ -67,11 +60,13 @@ def test_every_public_call_says_that_it_is_recorded(tmp_path, unchanged_engine):
     replay = {"DMHELPERS_ENGINE": "recorded", "DMHELPERS_RECORDING": str(recording.folder)}
     replay |= {"DOCKER_HOST": "unix:///nonexistent", "PATH": str(tmp_path), "DMHELPERS_HOME": str(tmp_path / "home")}
     again = play(recording.folder, tmp_path / "two", **replay)
-    attrs, run = again.pop("attrs"), again.pop("run")
+    attrs, printed, answer = (again.pop(name) for name in ("attrs", "printed", "answer"))
     unmarked = [(name, part) for name, parts in again.items() for part in parts if "ecorded" not in part]
     assert unmarked == []
     assert len(attrs) >= 10
     mark = {"created": MANIFEST.created, "engine": "26.1.5", "platform": "linux/amd64"}
     assert all(dict(one) == mark for one in attrs)
-    assert run == ["made\n"] == first["run"]
-    assert set(dm.__all__) == (set(again) & set(dm.__all__)) | set(NOT_MEASURED) | set(PLAIN)
+    assert printed == ["made\n"] == first["printed"]
+    assert first["answer"] == ["hello", ""]
+    assert answer == ["hello", "recorded on 2026-01-02 with Docker Engine 26.1.5 (linux/amd64)"]
+    assert set(dm.__all__) == (set(again) & set(dm.__all__)) | set(NOT_MEASURED)

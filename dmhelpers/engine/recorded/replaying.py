@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from dmhelpers.engine.recorded import cells
+from dmhelpers.engine.recorded import cells, requests
 from dmhelpers.engine.recorded.store import Exchange, Recording
 from dmhelpers.errors import NotRecorded
 
@@ -39,10 +39,11 @@ class Player:
         self._known: dict[str, _Track] = {}
         self._state: Path | None = None
         self._done: list[tuple[str, str]] = []
+        self._built: set[str] = set()
         self._cell: str | None = None
-        name = Path(notebook).stem
+        self.notebook = Path(notebook).stem
         names = recording.notebooks()
-        self._named = next((one for one in names if one == name), None)
+        self._named = next((one for one in names if one == self.notebook), None)
         self._current = self._named or (names[0] if names else "")
 
     @property
@@ -110,7 +111,18 @@ class Player:
                     break
         if found is not None and kind in STEERING:
             self._done.append((kind, request))
+        if found is not None and kind == "build":
+            self._built.update(requests.tags_of(request))
         return found
+
+    def is_unbuilt(self, image: str) -> bool:
+        """Return whether an image is one that the notebook builds, and has not built so far.
+
+        A learner who leaves an exercise open has no such image, whatever the solution had at this place.
+        """
+        name = requests.full_name(image)
+        with self._lock:
+            return name not in self._built and bool(self._current) and name in self._track(self._current).made
 
     def _follow(self, cell: str | None) -> None:
         """Go to the notebook that this cell stands in, if it stands in another one."""
@@ -146,6 +158,8 @@ class _Track:
         for number, one in enumerate(exchanges):
             self.at[one.kind, one.request].append(number)
         self.at.default_factory = None
+        builds = (one.request for one in exchanges if one.kind == "build")
+        self.made = {name for request in builds for name in requests.tags_of(request)}
         self._floor = -1
         self._next: dict[tuple[str, str], int] = {}
 

@@ -103,6 +103,21 @@ def build_request(args: Sequence[str]) -> str:
     return as_text({"options": options, "dockerfile": _file_digest(Path(file)), "context": folder_digest(folder)})
 
 
+def tags_of(build: str) -> tuple[str, ...]:
+    """Return the names that a build gives, from its form; each with its tag."""
+    try:
+        options = json.loads(build)["options"]
+    except (ValueError, TypeError, KeyError):
+        return ()
+    names = (one.removeprefix("--tag=") for one in options if one.startswith("--tag="))
+    return tuple(full_name(one) for one in names)
+
+
+def full_name(image: str) -> str:
+    """Return an image's name with its tag, steady as in a question."""
+    return steady(image if ":" in image.rpartition("/")[2] else f"{image}:latest")
+
+
 def folder_digest(folder: Path) -> str:
     """Return a digest of a folder's files: their paths, contents, and whether they can be executed."""
     made = hashlib.sha256()

@@ -106,7 +106,7 @@ def test_a_folder_without_a_recording_says_how_to_make_one(tmp_path):
 def test_large_answers_are_kept_once(tmp_path):
     """Equal bytes are one file; what no log names any more goes."""
     recording = Recording(tmp_path)
-    data = bytes(range(256)) * 10
+    data = bytes(range(256)) * 200
     kept = recording.keep(data)
     assert recording.keep(data) == kept
     assert recording.bytes_of(kept) == data
