@@ -26,8 +26,22 @@ _PLACES = ("build/recordings", "dmhelpers-recording.zip", "recordings")
 
 
 def player() -> Player | None:
-    """Return what answers in the engine's place; None where the engine itself is asked."""
-    return _player(os.environ.get(FOLDER, "")) if os.environ.get(MODE) == "recorded" else None
+    """Return what answers in the engine's place; None where the engine itself is asked.
+
+    Raises:
+        InputError: `DMHELPERS_ENGINE` is set to something that means nothing; or there is no recording.
+    """
+    mode = os.environ.get(MODE, "")
+    if not mode:
+        return None
+    if mode != "recorded":
+        from dmhelpers.errors import InputError
+
+        raise InputError(
+            f"{MODE} is {mode!r}, which means nothing.",
+            hint=f"Set {MODE}=recorded to read the course without an engine, or unset it to use yours.",
+        )
+    return _player(os.environ.get(FOLDER, ""))
 
 
 def recorder(*, anyhow: bool = False) -> Recorder | None:

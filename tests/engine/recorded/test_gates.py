@@ -15,7 +15,7 @@ from dmhelpers.engine.doctor import doctor
 from dmhelpers.engine.recorded import requests as forms
 from dmhelpers.engine.recorded import service, session
 from dmhelpers.engine.recorded.store import Exchange
-from dmhelpers.errors import CommandFailed, NotRecorded
+from dmhelpers.errors import CommandFailed, InputError, NotRecorded
 
 
 def http(method, path, body, *, status=200, sent=None, kind="http"):
@@ -98,6 +98,46 @@ def test_the_doctor_says_that_it_is_recorded(recorded_mode):
     assert "recorded on 2026-01-02 with Docker Engine 26.1.5 (linux/amd64)" in doctor().verdict
     assert "recorded on" in str(doctor())
     assert "recorded on" in doctor()._repr_html_()
+
+
+def test_an_unknown_mode_is_a_wrong_call(monkeypatch):
+    """A misspelt mode is never taken for an engine of one's own."""
+    monkeypatch.setenv("DMHELPERS_ENGINE", "recorderd")
+    with pytest.raises(InputError, match="'recorderd'"):
+        get_json("/info")
+
+
+def test_a_recording_that_is_not_there_is_explained(monkeypatch, tmp_path):
+    """A folder without a recording, or a file that is none, says how to make one."""
+    monkeypatch.setenv("DMHELPERS_ENGINE", "recorded")
+    other = tmp_path / "notes.zip"
+    other.write_text("no archive")
+    for place in (tmp_path / "nothing", other):
+        monkeypatch.setenv("DMHELPERS_RECORDING", str(place))
+        session.forget()
+        with pytest.raises(InputError, match=r"There is no recording in '(nothing|notes.zip)'.") as raised:
+            get_json("/info")
+        assert "dmhelpers record" in raised.value.hint
+    session.forget()
+
+
+def test_an_image_that_was_not_built_is_not_there(recorded_mode):
+    """What the notebook builds is absent, by name and in lists, until it is built in recorded mode too."""
+    build = forms.as_text({"options": ["--tag=learner/a"], "dockerfile": "d", "context": "c"})
+    listed = (
+        '[{"Id": "sha256:1", "RepoTags": ["learner/a:latest"]}, {"Id": "sha256:2", "RepoTags": ["node:20-alpine"]}]'
+    )
+    recorded_mode(
+        Exchange("build", build, {}),
+        http("GET", "/images/learner/a:latest/json", '{"Id": "sha256:1"}'),
+        http("GET", "/images/json", listed),
+    )
+    with pytest.raises(docker.errors.NotFound):
+        get_json("/images/learner/a:latest/json")
+    assert [one["Id"] for one in get_json("/images/json")] == ["sha256:2"]
+    session.player().answer("build", build)
+    assert get_json("/images/learner/a:latest/json") == {"Id": "sha256:1"}
+    assert [one["Id"] for one in get_json("/images/json")] == ["sha256:1", "sha256:2"]
 
 
 def test_the_persons_ledger_is_left_alone(recorded_mode, home):
