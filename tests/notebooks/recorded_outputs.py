@@ -63,7 +63,7 @@ def unmarked(notebook: dict[str, Any]) -> list[str]:
     found = []
     for cell in notebook["cells"]:
         outputs = cell.get("outputs", ())
-        text = "\n".join(_texts(outputs))
+        text = "\n".join(filter(None, _texts(outputs)))
         own = text.startswith(("Noted: ", "Hint ", "Written: "))
         shows = any("image/png" in one.get("data", ()) for one in outputs) or _MEASURED.search(text)
         if shows and not own and not _SAYS.search(text):

@@ -61,6 +61,7 @@ def test_what_a_cell_shows_carries_the_mark(shown):
     assert "4711" in texts(shown["prints"])
     assert texts(shown["table"]).count(NOTE) == texts(shown["table"], "text/html").count(NOTE) == 1
     assert any("image/png" in output.get("data", {}) for output in shown["plot"])
+    assert texts(shown["plot"]).count(NOTE) == 1  # beside the picture, for who cannot see the line in it
     assert shown["silent"] == []
     for name in ("before", "words"):
         assert NOTE not in texts(shown[name]), name

@@ -92,7 +92,7 @@ class _Format:
             _mark_figure(shown)
             self._cell.marked = True
         data, metadata = self._inner(shown, include=include, exclude=exclude)
-        if _is_a(shown, "pandas", "DataFrame") or _is_a(shown, "pandas", "Series"):
+        if figure or _is_a(shown, "pandas", "DataFrame") or _is_a(shown, "pandas", "Series"):
             data = _with_note(data)
         told = "\n".join(str(data[kind]) for kind in ("text/plain", "text/html", "image/svg+xml") if kind in data)
         # The course's own objects carry the mark where what they say comes from the recording.
