@@ -24,6 +24,7 @@ from dmhelpers.errors import (
     EngineError,
     InputError,
     NameTaken,
+    NotRecorded,
 )
 from dmhelpers.measure import built, cache_records, origins, outcome, recorded_run
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
@@ -202,7 +203,10 @@ def _environment(engine: EngineInfo) -> dict[str, str]:
 
 def _replaceable(tag: str, engine: EngineInfo) -> str | None:
     """Return the ID of the course's own image under a tag that the course gave, None where the tag is free."""
-    held = _inspected(tag)
+    try:
+        held = _inspected(tag)
+    except NotRecorded:
+        return None  # what is missing is then the build: that says more
     if held is None:
         return None
     engine_id = engine.engine_id

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from dmhelpers.engine.recorded import requests as forms
-from dmhelpers.engine.recorded.privacy import of_the_course
+from dmhelpers.engine.recorded.privacy import is_pruned, of_the_course
 from dmhelpers.engine.recorded.replaying import Player, not_recorded
 from dmhelpers.errors import NotRecorded
 
@@ -169,7 +169,7 @@ def note_tags(request: PreparedRequest, status: int, body: bytes, tags: dict[str
 
 
 def _course_part(request: PreparedRequest, body: bytes, status: int, keep: Recorder) -> bytes:
-    if status != 200 or _path(request) not in ("/info", "/system/df", "/images/json"):
+    if status != 200 or not is_pruned(_path(request)):
         return body
     part = of_the_course(_path(request), json.loads(body), since=keep.begun, names=keep.tags)
     return json.dumps(part).encode()
@@ -194,6 +194,9 @@ def _images(request: PreparedRequest, tags: Mapping[str, str]) -> dict[str, str]
 
 
 def _asked(request: PreparedRequest, plain: str) -> str:
+    image = forms.image_inspected(request.method or "", request.url or "")
+    if image is not None:
+        return f"the image {image}"
     if _kind(request) != "create":
         return plain
     sent = json.loads(request.body or "{}")
