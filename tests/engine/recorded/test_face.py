@@ -100,3 +100,24 @@ def test_no_public_call_is_left_out():
     """Every public name is among those that ask, those that take a result, and those that need no engine."""
     asking = {name.partition(" ")[0].rstrip(",") for name in ASKING} | {"serve"}
     assert asking | set(TAKES_A_RESULT) | ANSWERS | {"Build", "DmHelpersError"} == set(dm.__all__)
+
+
+def test_what_was_only_read_is_not_counted_as_done(project, recorded_mode, monkeypatch):
+    """Guesses, progress and tries of recorded mode lie in files of their own."""
+    from dmhelpers.course import progress, scores
+
+    dm.predict("size", image="1MB")
+    progress.note_check("01-a", done=False)
+    there = {path.name: path.read_bytes() for path in progress.progress_file().parent.iterdir()}
+    recorded_mode()
+    assert progress.guesses("size") == {}
+    progress.note_check("01-a", done=True)
+    scores.note_try("12-a", image="sha256:1", size_beyond_base_bytes=1, build_s=1.0, passed=True)
+    assert len(dm.score("12-a")) == 1
+    assert "Recorded on 2026-01-02" in repr(dm.score("12-a"))
+    after = {path.name: path.read_bytes() for path in progress.progress_file().parent.iterdir()}
+    assert {name: after[name] for name in there} == there
+    assert set(after) - set(there) == {"recorded-progress.json", "recorded-scores.json"}
+    monkeypatch.delenv("DMHELPERS_ENGINE")
+    assert progress.records()["01-a"].done is False
+    assert scores.tries("12-a") == ()

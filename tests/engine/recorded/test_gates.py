@@ -165,7 +165,7 @@ def test_without_the_mode_nothing_is_in_the_way(recorded_mode, monkeypatch):
 
 
 def test_a_recording_is_found_above_the_notebook(tmp_path, monkeypatch):
-    """Without DMHELPERS_RECORDING the nearest one of this folder and those above it is taken, else the course's own."""
+    """Where none is named, the nearest one of this folder and those above it is taken, else the course's own."""
     monkeypatch.delenv("DMHELPERS_RECORDING", raising=False)
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
