@@ -22,6 +22,9 @@ FOLDER = Path("build/recordings")
 COMES_WITH = "recordings"
 """The folder of the recording that comes with the course, in its checkout."""
 
+CELL_LIMIT_S = 1800
+"""Seconds that one cell may take: what is recorded once may take long on a busy machine."""
+
 BASES = ("node:20-alpine", "golang:1.22-alpine")
 
 
@@ -170,7 +173,7 @@ def _record_one(where: Shelf, name: str, recording: Recording, say: Callable[[st
         state = Path(scratch) / "state"
         environment = {session.RECORD: str(aside.folder), session.NOTEBOOK: name, STATE: str(state)}
         try:
-            done = run(where.solution(name), environment=environment)
+            done = run(where.solution(name), environment=environment, cell_limit_s=CELL_LIMIT_S)
         finally:
             _tidy(environment)
         why = _last_line(done.failures[0].error) if done.failures else ""
