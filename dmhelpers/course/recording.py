@@ -116,17 +116,28 @@ def _now() -> str:
 
 
 def _kept(recording: Recording, made: Manifest, *, force: bool) -> Manifest:
-    """Return the manifest to go on with: the recording's own where it is of this engine and version."""
-    if force or not (recording.folder / "manifest.json").is_file():
+    """Return the manifest to go on with: the recording's own where it is of this engine and version.
+
+    Else, with `force`, the recording is emptied: none is of two engines.
+    """
+    if not (recording.folder / "manifest.json").is_file():
         return made
-    there = recording.manifest
-    if replace(there, created="", notebooks={}) != replace(made, created="", notebooks={}):
-        raise InputError(
-            f"{recording.folder.name!r} holds a recording of another version of the course or engine, "
-            f"{there.sentence()}.",
-            hint="Give another folder with --output DIR, or record all of it anew with --force.",
-        )
-    return there
+    try:
+        there = recording.manifest
+    except InputError:
+        if not force:
+            raise
+    else:
+        if replace(there, created="", notebooks={}) == replace(made, created="", notebooks={}):
+            return there
+        if not force:
+            raise InputError(
+                f"{recording.folder.name!r} holds a recording of another version of the course or engine, "
+                f"{there.sentence()}.",
+                hint="Give another folder with --output DIR, or record all of it anew with --force.",
+            )
+    recording.clear()
+    return made
 
 
 def _wanting(where: Shelf, recording: Recording, kept: Manifest, say: Callable[[str], None]) -> tuple[str, ...]:
@@ -161,7 +172,7 @@ def _unplayable(where: Shelf, name: str, recording: Recording) -> str:
 
 def _last_line(error: str) -> str:
     plain = re.sub("\x1b\\[[0-9;]*m", "", error).strip().splitlines()
-    return next((one for one in plain if re.match(r"\w+(Error|Recorded|\w*): ", one)), plain[-1] if plain else "")
+    return next((one for one in plain if re.match(r"[A-Z]\w+: ", one)), plain[-1] if plain else "")
 
 
 def _record_one(where: Shelf, name: str, recording: Recording, say: Callable[[str], None]) -> bool:

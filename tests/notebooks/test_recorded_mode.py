@@ -78,6 +78,21 @@ def test_a_recording_of_another_course_is_not_written_over(tmp_path, monkeypatch
     assert recording.manifest == MANIFEST
 
 
+def test_forced_it_is_of_one_engine_only(tmp_path, monkeypatch):
+    """With --force nothing of the other engine's recording is left, and what else lies in the folder stays."""
+    recording = Recording(tmp_path)
+    recording.write_manifest(MANIFEST.with_notebook("00_start_here", created=MANIFEST.created, code="c"))
+    recording.write("00_start_here", [Exchange("http", "q", recording.keep(bytes(100_000)))])
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setattr(making, "_manifest", lambda: replace(MANIFEST, engine="28.5.2"))
+    monkeypatch.setattr(making, "_record_one", lambda *_: True)
+    monkeypatch.setattr("dmhelpers.engine.bases.ensure_many", lambda *_, **__: None)
+    assert making.record(shelf(), ["01"], output=tmp_path, force=True, say=print) == 0
+    assert recording.files() == ("manifest.json",)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert recording.manifest == replace(MANIFEST, engine="28.5.2")
+
+
 def test_recorded_mode_has_nothing_to_record(tmp_path, monkeypatch, capsys):
     """`dmhelpers record` in recorded mode is a wrong call that is explained."""
     recording = Recording(tmp_path)

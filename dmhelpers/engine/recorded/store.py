@@ -115,7 +115,7 @@ class Recording:
         if self._packed:
             with zipfile.ZipFile(self.folder) as archive:
                 return tuple(sorted(archive.namelist()))
-        found = (path for path in self.folder.rglob("*") if path.is_file())
+        found = [*self.folder.glob(_MANIFEST), *self.folder.glob(f"*{_LOG}"), *self.folder.glob("blobs/*.zst")]
         return tuple(sorted(path.relative_to(self.folder).as_posix() for path in found))
 
     def write(self, notebook: str, exchanges: Iterable[Exchange]) -> None:
@@ -172,6 +172,11 @@ class Recording:
         for path in (self.folder / "blobs").glob("*.zst"):
             if not any(path.stem in log for log in logs):
                 path.unlink()
+
+    def clear(self) -> None:
+        """Remove what is in it, and nothing else that may lie in its folder."""
+        for name in self.files():
+            (self.folder / name).unlink()
 
     def pack(self, file: Path) -> None:
         """Write the whole recording as one file, a zip archive that is the same for the same recording."""
