@@ -7,7 +7,7 @@ TESTS ?=
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine bases pack lab measure course notebooks site test test-browser check ci format bench lock cleanup clean
+.PHONY: help setup engine bases pack lab measure course notebooks recording site test test-browser check ci format bench lock cleanup clean
 
 # $(call extra,NAME,MODULE): what only some targets need is installed when one of them first asks for it.
 extra = $(PY) -c 'import $(2)' 2>/dev/null || { echo "setup: installing what the $(1) needs into .venv"; \
@@ -39,6 +39,9 @@ course: bases ## Run every solution notebook; pages and a summary of the claims 
 
 notebooks: setup ## Make the learner copies of the notebooks from their solutions.
 	@$(PY) -m dmhelpers.course.notebooks generate
+
+recording: bases ## Record anew what the recording in recordings/ lacks or cannot play; see docs/recorded.md.
+	@$(DMHELPERS) record --output recordings
 
 site: setup ## Build the course's site from the solutions and their outputs, without running them, into build/site/.
 	@$(call extra,site,myst_nb$(comma) sphinx_book_theme)

@@ -120,10 +120,19 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Add the course's cell magic, `%%dockerfile`, to a notebook: this is what `%load_ext dmhelpers` calls."""
+    """Add the course's cell magic, `%%dockerfile`, to a notebook: this is what `%load_ext dmhelpers` calls.
+
+    In recorded mode it says so, and what the recording is of.
+    """
     from dmhelpers.course.magic import register
+    from dmhelpers.engine.recorded import player
 
     register(shell)
+    if player() is not None:
+        from dmhelpers.course.recording import what_is_stale
+
+        said = what_is_stale()
+        print(said, end="\n" if said else "")  # noqa: T201  below the line that names the mode
 
 
 def __getattr__(name: str) -> Any:

@@ -95,12 +95,14 @@ def _add_clinic(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     record = _add(commands, "record", "keep an engine's answers, to read the course where none can run", _record)
-    record.add_argument("number", nargs="*", help="notebooks, by number; all of them if none is named")
+    named = "notebooks, by number; those that the recording lacks or cannot play if none is named"
+    record.add_argument("number", nargs="*", help=named)
     default = Path("build/recordings")
     record.add_argument("--output", type=Path, default=default, metavar="DIR", help=f"where to write ({default})")
     record.add_argument(
-        "--force", action="store_true", help="write over a recording of another version of the course"
+        "--force", action="store_true", help="record all, over a recording of another engine or version of the course"
     )
+    record.add_argument("--pack", type=Path, metavar="FILE", help="write it as one file too, a zip archive")
 
 
 def _add_engine(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -154,8 +156,14 @@ def _measure(arguments: argparse.Namespace) -> int:
 def _record(arguments: argparse.Namespace) -> int:
     from dmhelpers.course.notebooks import shelf
     from dmhelpers.course.recording import record
+    from dmhelpers.engine.recorded.store import Recording
+    from dmhelpers.units import docker_size
 
-    return record(shelf(), arguments.number, output=arguments.output, force=arguments.force, say=_say)
+    code = record(shelf(), arguments.number, output=arguments.output, force=arguments.force, say=_say)
+    if arguments.pack is not None:
+        Recording(arguments.output).pack(arguments.pack)
+        _say(f"{arguments.pack}: {docker_size(arguments.pack.stat().st_size)}")
+    return code
 
 
 def _clinic(arguments: argparse.Namespace) -> int:

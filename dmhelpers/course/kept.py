@@ -11,8 +11,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from dmhelpers.course.samples import workspace_folder
+from dmhelpers.engine.recorded import marks
+
 _LOCK_WAIT_S = 5.0
 _LOCK_AGE_S = 10.0
+
+
+def file(name: str) -> Path:
+    """Return where the workspace's file of that name is; it need not exist yet.
+
+    In recorded mode it is another one: what was only read is not among what was done.
+    """
+    return workspace_folder() / (f"recorded-{name}" if marks.sentence() else name)
 
 
 def is_object(value: Any) -> bool:

@@ -66,7 +66,13 @@ def execute(where: Shelf, names: Sequence[str]) -> int:
     return code
 
 
-def run(path: Path, *, go_on: bool = False, environment: Mapping[str, str] | None = None) -> Run:
+def run(
+    path: Path,
+    *,
+    go_on: bool = False,
+    environment: Mapping[str, str] | None = None,
+    cell_limit_s: int = CELL_LIMIT_S,
+) -> Run:
     """Run a notebook from its first cell to its last in a fresh kernel, and return it with its outputs.
 
     The kernel's folder is the notebook's; learners' files are safe: the workspace is a new, empty one.
@@ -75,6 +81,7 @@ def run(path: Path, *, go_on: bool = False, environment: Mapping[str, str] | Non
         path: The notebook; it is not written to.
         go_on: Run the cells after one that failed too.
         environment: What the kernel's environment has besides that of this process.
+        cell_limit_s: Seconds that one cell may take.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -87,7 +94,7 @@ def run(path: Path, *, go_on: bool = False, environment: Mapping[str, str] | Non
         client = NotebookClient(
             notebook,
             kernel_name="python3",
-            timeout=CELL_LIMIT_S,
+            timeout=cell_limit_s,
             allow_errors=go_on,
             record_timing=False,
             store_widget_state=False,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmhelpers.course import kept
-from dmhelpers.course.samples import workspace_folder
 from dmhelpers.errors import InputError
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def note_guesses(name: str, values: dict[str, Any]) -> None:
 
 def progress_file() -> Path:
     """Return where it is kept; the file need not exist yet."""
-    return workspace_folder() / FILE
+    return kept.file(FILE)
 
 
 def _records(part: str) -> dict[str, Record]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmhelpers.course import kept
-from dmhelpers.course.samples import workspace_folder
 from dmhelpers.errors import InputError, near_matches
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def note_try(exercise: str, *, image: str, size_beyond_base_bytes: int, build_s:
 
 def scores_file() -> Path:
     """Return where the tries are kept; the file need not exist yet."""
-    return workspace_folder() / FILE
+    return kept.file(FILE)
 
 
 def _bounded(known: list[Try]) -> list[Try]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dmhelpers.engine import ledger, spans
@@ -11,6 +11,7 @@ from dmhelpers.engine.build_cache import CacheRecord, cache_records, remove_cach
 from dmhelpers.engine.client import api, engine_answers, get_json
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE
+from dmhelpers.engine.recorded import marks
 from dmhelpers.errors import EngineError, EngineRefused
 from dmhelpers.units import docker_size
 
@@ -19,7 +20,7 @@ _FILTER = {"label": f"{COURSE}=1"}
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What went: names or IDs by kind, and the bytes that the engine says were freed."""
+    """What went: names or IDs by kind, and the bytes that the engine says were freed; `recorded` in recorded mode."""
 
     containers: tuple[str, ...]
     images: tuple[str, ...]
@@ -28,6 +29,7 @@ class Cleaned:
     cache_records: int
     freed_bytes: int
     kept: tuple[str, ...] = ()
+    recorded: str = field(default_factory=marks.sentence)
 
     def __str__(self) -> str:
         parts = [
@@ -39,7 +41,12 @@ class Cleaned:
         ]
         lines = [f"Removed {', '.join(parts)}; {docker_size(self.freed_bytes)} freed."]
         lines += [f"Kept {one}" for one in self.kept]
+        if self.recorded:
+            lines.append(f"{self.recorded[0].upper()}{self.recorded[1:]}; nothing was removed here.")
         return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return marks.as_record(self)
 
 
 def cleanup() -> Cleaned:

@@ -7,14 +7,14 @@ import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from dmhelpers.engine import messages, recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.engine.created import created
-from dmhelpers.engine.recorded import service
+from dmhelpers.engine.recorded import marks, service
 from dmhelpers.errors import EngineRefused, InputError, TimeLimitReached
 
 OUTPUT_LIMIT_BYTES = 1_000_000
@@ -23,21 +23,35 @@ _NOT_STARTED = {"executable file not found": 127, "no such file or directory": 1
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a command in a container did; `stdout` and `stderr` hold at most their last million bytes each."""
+    """What a command in a container did; `stdout` and `stderr` hold at most their last million bytes each.
+
+    `recorded` says in recorded mode when and with which engine it ran, else ``""``.
+    """
 
     command: str
     exit_code: int
     stdout: str
     stderr: str
     duration_s: float
+    recorded: str = field(default_factory=marks.sentence)
+
+    def __repr__(self) -> str:
+        return marks.as_record(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A container that serves: its ID and the address that reaches it from here."""
+    """A container that serves: its ID and the address that reaches it from here; `recorded` as in `RunResult`.
+
+    In recorded mode each answer from there says in its header ``X-Recorded`` when and with which engine it was given.
+    """
 
     container_id: str
     url: str
+    recorded: str = field(default_factory=marks.sentence)
+
+    def __repr__(self) -> str:
+        return marks.as_record(self)
 
 
 def run(

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from dmhelpers.engine import bases, ledger
 from dmhelpers.engine.client import get_json
 from dmhelpers.engine.info import EngineInfo, engine_info
-from dmhelpers.errors import NameTaken
+from dmhelpers.errors import NameTaken, NotRecorded
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.records import Stage
 from dmhelpers.measure.request import BuildRequest, full_tag
@@ -73,7 +73,10 @@ def _target_name(dockerfile: Dockerfile, stage: Stage, target: str | int | None)
 
 def _replaceable(tag: str, engine: EngineInfo) -> str | None:
     """Return the ID of the course's own image under a tag that the course gave, None where the tag is free."""
-    held = inspected(tag)
+    try:
+        held = inspected(tag)
+    except NotRecorded:
+        return None  # what is missing is then the build: that says more
     if held is None:
         return None
     engine_id = engine.engine_id

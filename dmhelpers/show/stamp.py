@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dmhelpers.engine.recorded import marks
+from dmhelpers.engine.recorded.marks import note
 from dmhelpers.show.recorded_frame import SENTENCE, recorded_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-def note() -> str:
-    """Return the sentence that stands below what comes from a recording, ``""`` where an engine was asked."""
-    said = marks.sentence()
-    return f"{said[0].upper()}{said[1:]}; nothing was measured here." if said else ""
+__all__ = ["lines", "note", "paragraph", "stamped"]
 
 
 def lines(*shown: str) -> str:

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from dmhelpers.course.notebook_pictures import with_words
 from dmhelpers.course.notebooks import read, shelf, write
+from dmhelpers.course.recording import COMES_WITH
+from dmhelpers.engine.recorded.store import Recording
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent.parent / "build"
+RECORDING = HERE.parent.parent / COMES_WITH
+PACKED = "dmhelpers-recording.zip"
 _LOADED = re.compile(
     r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*["']?((?:https?:)?//[^"'\s>]+)|url\(["']?(https?://[^)"']+)"""
 )
@@ -49,8 +53,12 @@ def collect(source: Path) -> tuple[str, ...]:
     names = where.written()
     for name in names:
         write(source / f"{name}.ipynb", with_words(read(where.solution(name))))
+    page = (HERE / "index.md").read_text(encoding="utf-8")
+    if (RECORDING / "manifest.json").is_file():
+        Recording(RECORDING).pack(source / PACKED)
+        page += (HERE / "recording.md").read_text(encoding="utf-8")
     listed = "\n".join(["```{toctree}", ":maxdepth: 1", "", *names, "```", ""])
-    (source / "index.md").write_text((HERE / "index.md").read_text(encoding="utf-8") + listed, encoding="utf-8")
+    (source / "index.md").write_text(page + listed, encoding="utf-8")
     return names
 
 

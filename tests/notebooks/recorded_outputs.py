@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ MARKS = (
     r"(?<=xlabel=).[Rr]ecorded on[^>]*(?=,|>)",
     r", recorded(?=[<,\n]|$)",
 )
+
+_SAYS = re.compile(r"ecorded(?:: +| |</th><td[^>]*>)on 20")
+_MEASURED = re.compile(r'class="dataframe"|\b\d+(?:\.\d+)? ?(?:B|kB|MB|GB|s)\b')
 
 
 def differing(replayed: dict[str, Any], stored: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -49,6 +53,29 @@ def told(cell: dict[str, Any]) -> str:
                 text = re.sub(pattern, replacement, text)
             texts.append(text.strip())
     return "\n".join(filter(None, texts))
+
+
+def unmarked(notebook: dict[str, Any]) -> list[str]:
+    """Return the cells that show a picture, a table, a size or a duration and do not say that it was recorded.
+
+    Guesses and hints are the learner's and the course's own words, and the setup cell's banner says it by itself.
+    """
+    found = []
+    for cell in notebook["cells"]:
+        outputs = cell.get("outputs", ())
+        text = "\n".join(filter(None, _texts(outputs)))
+        own = text.startswith(("Noted: ", "Hint ", "Written: "))
+        shows = any("image/png" in one.get("data", ()) for one in outputs) or _MEASURED.search(text)
+        if shows and not own and not _SAYS.search(text):
+            found.append(cell["id"])
+    return found
+
+
+def _texts(outputs: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for output in outputs:
+        data = output.get("data", {})
+        for part in (output.get("text", ""), *(data.get(kind, "") for kind in ("text/plain", "text/html"))):
+            yield "".join(part)
 
 
 def shown_text(notebook: dict[str, Any]) -> str:

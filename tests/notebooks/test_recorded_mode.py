@@ -12,7 +12,6 @@ import pytest
 
 from dmhelpers import cli
 from dmhelpers.course import recording as making
-from dmhelpers.course.notebook_run import run
 from dmhelpers.course.notebooks import read, shelf, write
 from dmhelpers.engine.recorded.replaying import Player
 from dmhelpers.engine.recorded.store import Exchange, Manifest, Recording
@@ -20,15 +19,8 @@ from dmhelpers.errors import InputError
 from tests.notebooks.recorded_outputs import differing, shown_text
 
 NAME = "01_core_concept"
-MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0", "c")
+MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0")
 LIMIT_BYTES = 1_000_000
-
-
-def replayed(path, folder):
-    """Run a notebook in a fresh kernel for which there is neither an engine nor a `docker` command."""
-    environment = {"DMHELPERS_ENGINE": "recorded", "DMHELPERS_RECORDING": str(folder)}
-    environment |= {"DOCKER_HOST": "unix:///nonexistent", "PATH": str(Path(os.defpath.split(":")[0]) / "none")}
-    return run(path, go_on=True, environment=environment)
 
 
 @pytest.mark.engine
@@ -41,7 +33,7 @@ def test_a_recorded_notebook_runs_through_without_an_engine(tmp_path, monkeypatc
     folder = tmp_path / "recording"
     assert making.record(shelf(), ["01"], output=folder, say=print) == 0
     solution = shelf().solution(NAME)
-    done = replayed(solution, folder)
+    done = making.replayed(solution, NAME, folder)
     assert done.failures == ()
     assert differing(done.notebook, read(solution)) == []
     told = shown_text(done.notebook)
@@ -69,7 +61,7 @@ def test_another_build_is_not_answered(tmp_path, unchanged_engine):
     cell["source"] = [line.replace("MOOD=busy", "MOOD=lazy") for line in cell["source"]]
     changed = tmp_path / f"{NAME}.ipynb"
     write(changed, notebook)
-    failures = replayed(changed, folder).failures
+    failures = making.replayed(changed, NAME, folder).failures
     assert failures[0].cell_id == cell["id"]
     assert "NotRecorded" in failures[0].error
     assert "the build of wall:latest" in failures[0].error
@@ -77,13 +69,28 @@ def test_another_build_is_not_answered(tmp_path, unchanged_engine):
 
 
 def test_a_recording_of_another_course_is_not_written_over(tmp_path, monkeypatch):
-    """Without --force a recording of another version stays as it is; recorded mode records nothing."""
+    """Without --force a recording of another engine or version stays as it is."""
     recording = Recording(tmp_path)
     recording.write_manifest(MANIFEST)
-    monkeypatch.setattr(making, "_manifest", lambda _: replace(MANIFEST, course="another"))
+    monkeypatch.setattr(making, "_manifest", lambda: replace(MANIFEST, engine="28.5.2"))
     with pytest.raises(InputError, match="--force"):
         making.record(shelf(), [], output=tmp_path, say=print)
     assert recording.manifest == MANIFEST
+
+
+def test_forced_it_is_of_one_engine_only(tmp_path, monkeypatch):
+    """With --force nothing of the other engine's recording is left, and what else lies in the folder stays."""
+    recording = Recording(tmp_path)
+    recording.write_manifest(MANIFEST.with_notebook("00_start_here", created=MANIFEST.created, code="c"))
+    recording.write("00_start_here", [Exchange("http", "q", recording.keep(bytes(100_000)))])
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setattr(making, "_manifest", lambda: replace(MANIFEST, engine="28.5.2"))
+    monkeypatch.setattr(making, "_record_one", lambda *_: True)
+    monkeypatch.setattr("dmhelpers.engine.bases.ensure_many", lambda *_, **__: None)
+    assert making.record(shelf(), ["01"], output=tmp_path, force=True, say=print) == 0
+    assert recording.files() == ("manifest.json",)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert recording.manifest == replace(MANIFEST, engine="28.5.2")
 
 
 def test_recorded_mode_has_nothing_to_record(tmp_path, monkeypatch, capsys):
@@ -96,10 +103,51 @@ def test_recorded_mode_has_nothing_to_record(tmp_path, monkeypatch, capsys):
     assert "Unset DMHELPERS_ENGINE" in capsys.readouterr().err
 
 
-def test_the_course_is_told_by_the_code_of_its_solutions():
-    """The digest of the course is that of its code cells: outputs and words do not change it."""
-    assert making.course_digest(shelf()) == making.course_digest(shelf())
-    assert len(making.course_digest(shelf())) == 16
+def test_only_what_is_needed_is_recorded(tmp_path, monkeypatch, small_shelf):
+    """A notebook that is recorded in this version and can be played is left; one that cannot, or is named, is not."""
+    name = "05_building_and_measuring"
+    recorded, why = [], {"said": ""}
+
+    def record_one(where, one, recording, say):
+        recorded.append(one)
+        code = making.code_digest(where.solution(one))
+        recording.write_manifest(recording.manifest.with_notebook(one, created=MANIFEST.created, code=code))
+        return True
+
+    monkeypatch.setattr(making, "_manifest", lambda: MANIFEST)
+    monkeypatch.setattr(making, "_record_one", record_one)
+    monkeypatch.setattr(making, "_unplayable", lambda *_: why["said"])
+    monkeypatch.setattr("dmhelpers.engine.bases.ensure_many", lambda *_, **__: None)
+
+    def asked(*numbers, **options):
+        recorded.clear()
+        assert making.record(small_shelf, numbers, output=tmp_path / "recording", say=print, **options) == 0
+        return list(recorded)
+
+    assert asked() == [name]
+    assert asked() == []
+    assert asked("05") == [name]
+    assert asked(force=True) == [name]
+    why["said"] = "NotRecorded: this was not asked"
+    assert asked() == [name]
+
+
+@pytest.mark.engine
+@pytest.mark.one_store
+def test_a_notebook_that_fails_leaves_its_recording(tmp_path, small_shelf, unchanged_engine):
+    """Where a cell raises, what was recorded of that notebook before stays, and it is said why."""
+    name, said = "05_building_and_measuring", []
+    path, output = small_shelf.solution(name), tmp_path / "recording"
+    notebook = read(path)
+    notebook["cells"][6]["source"] = ['len(dm.images("node"))']
+    write(path, notebook)
+    assert making.record(small_shelf, [], output=output, say=said.append) == 0
+    before = {one: (output / one).read_bytes() for one in Recording(output).files()}
+    notebook["cells"][6]["source"] = ['len(dm.images("node")) / 0']
+    write(path, notebook)
+    assert making.record(small_shelf, [], output=output, say=said.append) == 1
+    assert {one: (output / one).read_bytes() for one in Recording(output).files()} == before
+    assert "ZeroDivisionError" in said[-1]
 
 
 def _unpacked(folder):

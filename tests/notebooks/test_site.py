@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dmhelpers.course.notebooks import NAMES
+from dmhelpers.engine.recorded.store import Recording
 
 SCRIPT = Path(__file__).parent.parent.parent / "docs" / "site" / "build.py"
 
@@ -26,6 +27,15 @@ def test_every_solution_becomes_a_page(site, tmp_path):
     assert site.collect(tmp_path / "source") == NAMES
     assert sorted(one.stem for one in (tmp_path / "source").glob("*.ipynb")) == list(NAMES)
     assert "\n".join(NAMES) in (tmp_path / "source" / "index.md").read_text(encoding="utf-8")
+
+
+def test_the_recording_goes_with_the_site(site, tmp_path):
+    """The course's recording is offered as one file, which recorded mode reads."""
+    site.collect(tmp_path / "source")
+    page = (tmp_path / "source" / "index.md").read_text(encoding="utf-8")
+    packed = tmp_path / "source" / site.PACKED
+    assert f"<{packed.name}>" in page
+    assert Recording(packed).manifest == Recording(site.RECORDING).manifest
 
 
 @pytest.mark.parametrize(

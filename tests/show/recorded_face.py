@@ -9,8 +9,12 @@ import json
 import sys
 from pathlib import Path
 
-import dmhelpers as dm
+import requests
 
+import dmhelpers as dm
+from dmhelpers.course.puzzles.records import Judged
+
+SERVER = "require('http').createServer((asked, answer) => answer.end('hello')).listen(80)"
 DOCKERFILE = """\
 FROM node:20-alpine AS builder
 RUN echo made > /made.txt
@@ -67,17 +71,29 @@ def face(folder):
         "compare_guess": dm.compare_guess("x", size=1_000_000),
         "claim": dm.claim("One is one", expected=1, measured=1, holds=True),
         "check": dm.check("01-a"),
+        "parsons": Judged("x", "X", done=True),
+        "quiz": dm.quiz(folder).answer([1]),
+        "run": dm.run(small),
     }
     made = {name: shown(value) for name, value in given.items()}
     tables = [value for value in given.values() if hasattr(value, "attrs")]
     made["attrs"] = [list(table.attrs.get("recorded", {}).items()) for table in tables]
-    made["run"] = [dm.run(small).stdout]
+    made["printed"] = [given["run"].stdout]
+    made["serve"], made["answer"] = served(large)
     return made
+
+
+def served(image):
+    """Return what a served container shows, and what it answers: the body, and the header that tells where from."""
+    with dm.serve(image, port=80, command=["node", "-e", SERVER]) as serving:
+        answer = requests.get(serving.url, timeout=10)
+        return shown(serving), [answer.text, answer.headers.get("X-Recorded", "")]
 
 
 if __name__ == "__main__":
     try:
-        answer = json.dumps(face(Path(sys.argv[1])))
+        made = face(Path(sys.argv[1]))
     finally:
-        dm.cleanup()
+        removed = dm.cleanup()
+    answer = json.dumps({**made, "cleanup": shown(removed)})
     sys.stdout.write(f"\n{answer}\n")

@@ -13,6 +13,7 @@ from dmhelpers.course.puzzles.judge import note
 from dmhelpers.course.puzzles.questions import Fact, QuizKind, file_facts, stage_facts, stage_items
 from dmhelpers.errors import InputError, near_matches
 from dmhelpers.measure.dockerfile import project_folder, read_dockerfile
+from dmhelpers.show import stamp
 from dmhelpers.show.widget_view import view_of
 
 _HEADINGS = ("item", "you said", "the engine says", "verdict", "why")
@@ -55,7 +56,7 @@ class QuizResult:
         rows = [
             f"  {'right' if one.right else 'wrong'}  {one.item}: {_yes(one.holds)}; {one.why}" for one in self.rows
         ]
-        return "\n".join([self.headline, *rows, *filter(None, [self.trouble])])
+        return stamp.lines(self.headline, *rows, *filter(None, [self.trouble]))
 
     def __repr__(self) -> str:
         return str(self)
@@ -68,7 +69,7 @@ class QuizResult:
         )
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         after = f"<p>{html.escape(self.trouble)}</p>" if self.trouble else ""
-        return f"<p><strong>{html.escape(self.headline)}</strong></p>{table}{after}"
+        return f"<p><strong>{html.escape(self.headline)}</strong></p>{table}{after}{stamp.paragraph()}"
 
 
 class Quiz:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dmhelpers.course.checks.records import html_rows
+from dmhelpers.show import stamp
 
 ProbeKind = Literal["prints", "present", "absent", "cached after edit", "stops when broken"]
 """What is asked of an answer that was built; see `Probe`."""
@@ -87,7 +88,7 @@ class Judged:
 
     def __str__(self) -> str:
         rows = [f"  {heading:<7}  {one}" for heading, texts in self._parts() for one in texts]
-        return "\n".join([f"{self.name} {self.word}: {self.title}", *rows, *filter(None, [self.trouble])])
+        return stamp.lines(f"{self.name} {self.word}: {self.title}", *rows, *filter(None, [self.trouble]))
 
     def __repr__(self) -> str:
         return str(self)
@@ -97,7 +98,7 @@ class Judged:
         after = f"<p>{html.escape(self.trouble)}</p>" if self.trouble else ""
         return (
             f"<p><strong>{self.name}: {self.word}.</strong> {html.escape(self.title)}</p>"
-            f"<table><tbody>{rows}</tbody></table>{after}"
+            f"<table><tbody>{rows}</tbody></table>{after}{stamp.paragraph()}"
         )
 
     def _parts(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

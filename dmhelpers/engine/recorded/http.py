@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from dmhelpers.engine.recorded import requests as forms
-from dmhelpers.engine.recorded.privacy import of_the_course
+from dmhelpers.engine.recorded.privacy import is_pruned, of_the_course
 from dmhelpers.engine.recorded.replaying import Player, not_recorded
 from dmhelpers.errors import NotRecorded
 
@@ -83,22 +83,39 @@ class Replaying:
         asked = f"{request.method} {_path(request)}"
         if _path(request) == _STREAMED:
             raise not_recorded("what is in the image's layers", self._player)
+        named = forms.image_inspected(request.method or "", request.url or "")
+        if named is not None and self._player.is_unbuilt(named):
+            return response(request, _missing(), json.dumps({"message": f"No such image: {named}"}).encode())
         try:
             found = self._player.answer(_kind(request), _form(request), asked=_asked(request, asked))
         except NotRecorded:
             if request.method != "DELETE":
                 raise
-            return response(request, {"status": 404, "headers": {}, "chunked": False}, _GONE)
+            return response(request, _missing(), _GONE)
         if found.get("timed_out"):
             from requests.exceptions import ReadTimeout
 
             raise ReadTimeout("timed out, as it did when this was recorded")
         body = self._player.recording.bytes_of(found["body"])
+        if found["status"] == 200 and _path(request) == "/images/json":
+            body = self._without_unbuilt(body)
         note_tags(request, found["status"], body, self._player.tags)
         return response(request, found, body)
 
+    def _without_unbuilt(self, body: bytes) -> bytes:
+        listed = []
+        for one in json.loads(body):
+            tags = one.get("RepoTags") or []
+            kept = [name for name in tags if not self._player.is_unbuilt(name)]
+            listed += [{**one, "RepoTags": kept}] if kept or not tags else []
+        return json.dumps(listed).encode()
+
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _missing() -> dict[str, Any]:
+    return {"status": 404, "headers": {}, "chunked": False}
 
 
 _KEPT = ("content-type", "x-docker-container-path-stat")
@@ -152,7 +169,7 @@ def note_tags(request: PreparedRequest, status: int, body: bytes, tags: dict[str
 
 
 def _course_part(request: PreparedRequest, body: bytes, status: int, keep: Recorder) -> bytes:
-    if status != 200 or _path(request) not in ("/info", "/system/df", "/images/json"):
+    if status != 200 or not is_pruned(_path(request)):
         return body
     part = of_the_course(_path(request), json.loads(body), since=keep.begun, names=keep.tags)
     return json.dumps(part).encode()
@@ -177,6 +194,9 @@ def _images(request: PreparedRequest, tags: Mapping[str, str]) -> dict[str, str]
 
 
 def _asked(request: PreparedRequest, plain: str) -> str:
+    image = forms.image_inspected(request.method or "", request.url or "")
+    if image is not None:
+        return f"the image {image}"
     if _kind(request) != "create":
         return plain
     sent = json.loads(request.body or "{}")

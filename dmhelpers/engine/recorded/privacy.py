@@ -23,16 +23,21 @@ _ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 _PUBLIC = ("github.com", "docker.io", "localhost", "127.0.0.1")
 _SHORTEST = 8
 _INFO = (
-    "ID",
     "ServerVersion",
     "Driver",
     "DriverStatus",
     "OSType",
     "Architecture",
     "MemTotal",
-    "DockerRootDir",
     "OperatingSystem",
 )
+_INSTEAD = {"ID": "RECORDED", "DockerRootDir": "/var/lib/docker"}
+"""What names one engine and one disk: in a recording it is the same for all."""
+
+_INSPECTED = re.compile(r"/(?:images|containers)/.+/json")
+_PLACES_ON_DISK = ("GraphDriver", "HostnamePath", "HostsPath", "LogPath", "ResolvConfPath")
+_OWN_NETWORK = re.compile(r"\b(?:10\.\d{1,3}|172\.(?:1[6-9]|2\d|3[01])|192\.168)(?:\.\d{1,3}){2}\b(?!\.\d)")
+"""Addresses of networks that are nobody else's: of containers, and of this machine's name server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,17 @@ class Hider:
         """Return a text with its words crossed out."""
         for word in self.words:
             text = text.replace(word, "x" * len(word))
-        return text
+        return _OWN_NETWORK.sub(_crossed, text)
 
     def hide_bytes(self, data: bytes) -> bytes:
         """Return bytes with the words in them crossed out."""
         for word in self.words:
             raw = word.encode()
             data = data.replace(raw, b"x" * len(raw))
-        return data
+        try:
+            return _OWN_NETWORK.sub(_crossed, data.decode()).encode()
+        except UnicodeDecodeError:
+            return data
 
     def hide_json(self, value: Any) -> Any:
         """Return plain JSON with the words in its texts crossed out."""
@@ -96,7 +104,9 @@ def of_the_course(path: str, answer: Any, *, since: datetime, names: Iterable[st
         names: The images that the course asked for by name.
     """
     if path == "/info":
-        return {name: answer[name] for name in _INFO if name in answer}
+        return {name: answer[name] for name in _INFO if name in answer} | _INSTEAD
+    if _INSPECTED.fullmatch(path):
+        return {name: value for name, value in answer.items() if name not in _PLACES_ON_DISK}
     if path == "/system/df":
         records = answer.get("BuildCache") or []
         recent = [one for one in records if datetime.fromisoformat(one["CreatedAt"]) >= since]
@@ -105,6 +115,15 @@ def of_the_course(path: str, answer: Any, *, since: datetime, names: Iterable[st
         known = set(names)
         return [one for one in answer if _is_ours(one, known)]
     return answer
+
+
+def is_pruned(path: str) -> bool:
+    """Return whether of an answer to this only a part is kept."""
+    return path in ("/info", "/system/df", "/images/json") or _INSPECTED.fullmatch(path) is not None
+
+
+def _crossed(found: re.Match[str]) -> str:
+    return re.sub(r"\d", "x", found.group())
 
 
 def _is_ours(image: Mapping[str, Any], known: set[str]) -> bool:

@@ -11,12 +11,14 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from dmhelpers.engine.recorded import cells
+from dmhelpers.engine.recorded import cells, requests
 from dmhelpers.engine.recorded.store import Exchange, Recording
 from dmhelpers.errors import NotRecorded
 
 STEERING = ("build", "create")
 """Kinds of exchange that change what stands on the engine: what is asked next is answered from after them."""
+
+BANNER = "Recorded mode: no engine runs here."
 
 
 class Player:
@@ -31,24 +33,33 @@ class Player:
         self.recording = recording
         self.manifest = recording.manifest
         self.passed_s = 0.0
+        self.asked = 0
         self.tags: dict[str, str] = {}
         self._lock = threading.RLock()
         self._known: dict[str, _Track] = {}
         self._state: Path | None = None
         self._done: list[tuple[str, str]] = []
+        self._built: set[str] = set()
         self._cell: str | None = None
-        name = Path(notebook).stem
+        self.notebook = Path(notebook).stem
         names = recording.notebooks()
-        self._named = next((one for one in names if one == name), None)
+        self._named = next((one for one in names if one == self.notebook), None)
         self._current = self._named or (names[0] if names else "")
+
+    @property
+    def created(self) -> str:
+        """When the notebook that asks was recorded: an ISO date and time in UTC."""
+        return self.manifest.created_of(self._current)
+
+    @property
+    def sentence(self) -> str:
+        """What stands on everything that comes from it."""
+        return self.manifest.sentence(self._current)
 
     @property
     def banner(self) -> str:
         """What is said once, before anything else."""
-        return (
-            f"Recorded mode: no engine runs here. What you see was {self.manifest.sentence}; "
-            "nothing is measured on this machine."
-        )
+        return f"{BANNER} What you see was {self.sentence}; nothing is measured on this machine."
 
     @property
     def state_folder(self) -> Path:
@@ -73,6 +84,7 @@ class Player:
             found = self._find(kind, request)
             if found is None:
                 raise not_recorded(asked or f"{kind} {request}", self)
+            self.asked += 1
             self.passed_s += found.duration_s
             return found.answer
 
@@ -82,6 +94,7 @@ class Player:
             for notebook in dict.fromkeys((self._current, *self.recording.notebooks())):
                 found = self._track(notebook).at.get(("document", name))
                 if found:
+                    self.asked += 1
                     answer = self._track(notebook).exchanges[found[0]].answer
                     return self.recording.bytes_of(answer)
         return None
@@ -98,7 +111,18 @@ class Player:
                     break
         if found is not None and kind in STEERING:
             self._done.append((kind, request))
+        if found is not None and kind == "build":
+            self._built.update(requests.tags_of(request))
         return found
+
+    def is_unbuilt(self, image: str) -> bool:
+        """Return whether an image is one that the notebook builds, and has not built so far.
+
+        A learner who leaves an exercise open has no such image, whatever the solution had at this place.
+        """
+        name = requests.full_name(image)
+        with self._lock:
+            return name not in self._built and bool(self._current) and name in self._track(self._current).made
 
     def _follow(self, cell: str | None) -> None:
         """Go to the notebook that this cell stands in, if it stands in another one."""
@@ -134,6 +158,8 @@ class _Track:
         for number, one in enumerate(exchanges):
             self.at[one.kind, one.request].append(number)
         self.at.default_factory = None
+        builds = (one.request for one in exchanges if one.kind == "build")
+        self.made = {name for request in builds for name in requests.tags_of(request)}
         self._floor = -1
         self._next: dict[tuple[str, str], int] = {}
 
@@ -160,7 +186,7 @@ def not_recorded(asked: str, player: Player) -> NotRecorded:
     """Return the error for what is not in the recording."""
     what = asked if len(asked) <= 200 else f"{asked[:199]}…"
     return NotRecorded(
-        f"This was not asked when the course was {player.manifest.sentence}: {what}",
+        f"This was not asked when the course was {player.sentence}: {what}",
         hint="Run it on an engine (unset DMHELPERS_ENGINE, then: dmhelpers doctor), or record it there with: "
         "dmhelpers record",
     )

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from dmhelpers.engine.recorded import marks
 from dmhelpers.engine.recorded.session import player, recorder
 from dmhelpers.errors import NotRecorded
 
@@ -52,6 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
         if kind:
             self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(sent)))
+        if player() is not None:
+            self.send_header("X-Recorded", marks.sentence())
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(sent)

@@ -21,10 +21,27 @@ RECORD = "DMHELPERS_RECORD"
 
 NOTEBOOK = "DMHELPERS_NOTEBOOK"
 
+_PLACES = ("build/recordings", "dmhelpers-recording.zip", "recordings")
+"""Where a recording is looked for: a person's own before the one that comes with the course."""
+
 
 def player() -> Player | None:
-    """Return what answers in the engine's place; None where the engine itself is asked."""
-    return _player(os.environ.get(FOLDER, "")) if os.environ.get(MODE) == "recorded" else None
+    """Return what answers in the engine's place; None where the engine itself is asked.
+
+    Raises:
+        InputError: `DMHELPERS_ENGINE` is set to something that means nothing; or there is no recording.
+    """
+    mode = os.environ.get(MODE, "")
+    if not mode:
+        return None
+    if mode != "recorded":
+        from dmhelpers.errors import InputError
+
+        raise InputError(
+            f"{MODE} is {mode!r}, which means nothing.",
+            hint=f"Set {MODE}=recorded to read the course without an engine, or unset it to use yours.",
+        )
+    return _player(os.environ.get(FOLDER, ""))
 
 
 def recorder(*, anyhow: bool = False) -> Recorder | None:
@@ -96,23 +113,28 @@ def forget() -> None:
 def recording_folder() -> Path:
     """Return the recording's folder.
 
-    That is `DMHELPERS_RECORDING`, else ``recordings`` or ``build/recordings`` in this folder or one above it.
+    That is `DMHELPERS_RECORDING`, a folder or a zip archive, else one of `_PLACES` in this folder, in one above
+    it, or in the course's own.
     """
     named = os.environ.get(FOLDER)
     if named:
         return Path(named).expanduser().absolute()
     here = Path.cwd()
-    near = [one / place for one in (here, *here.parents) for place in ("recordings", "build/recordings")]
-    return next((one for one in near if (one / "manifest.json").is_file()), here / "recordings")
+    course = Path(__file__).resolve().parents[3]
+    near = [one / place for one in (here, *here.parents, course) for place in _PLACES]
+    found = (one for one in near if one.is_file() or (one / "manifest.json").is_file())
+    return next(found, here / _PLACES[-1])
 
 
 @functools.lru_cache(maxsize=1)
 def _player(_: str) -> Player:
+    from dmhelpers.engine.recorded import cell_marks
     from dmhelpers.engine.recorded.replaying import Player
     from dmhelpers.engine.recorded.store import Recording
 
     made = Player(Recording(recording_folder()), os.environ.get(NOTEBOOK) or os.environ.get("JPY_SESSION_NAME", ""))
     print(made.banner)  # noqa: T201  said once, above the first thing that comes from the recording
+    cell_marks.watch()
     return made
 
 

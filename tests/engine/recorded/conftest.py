@@ -12,7 +12,7 @@ from dmhelpers.engine.client import forget_clients
 from dmhelpers.engine.info import forget_info
 from dmhelpers.engine.recorded.store import Exchange, Manifest, Recording
 
-MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0", "c")
+MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import docker.errors
 import pytest
@@ -15,7 +16,7 @@ from dmhelpers.engine.doctor import doctor
 from dmhelpers.engine.recorded import requests as forms
 from dmhelpers.engine.recorded import service, session
 from dmhelpers.engine.recorded.store import Exchange
-from dmhelpers.errors import CommandFailed, NotRecorded
+from dmhelpers.errors import CommandFailed, InputError, NotRecorded
 
 
 def http(method, path, body, *, status=200, sent=None, kind="http"):
@@ -39,7 +40,7 @@ def test_the_api_answers_from_the_recording(recorded_mode):
 def test_what_was_not_asked_is_not_answered(recorded_mode):
     """A question that is not in the recording is an error of the course, whichever gate it takes."""
     recorded_mode()
-    with pytest.raises(NotRecorded, match="GET /images/c:1/json"):
+    with pytest.raises(NotRecorded, match="the image c:1"):
         get_json("/images/c:1/json")
     with pytest.raises(NotRecorded, match="docker ps"):
         docker_cli(["ps"], timeout_s=1)
@@ -100,6 +101,46 @@ def test_the_doctor_says_that_it_is_recorded(recorded_mode):
     assert "recorded on" in doctor()._repr_html_()
 
 
+def test_an_unknown_mode_is_a_wrong_call(monkeypatch):
+    """A misspelt mode is never taken for an engine of one's own."""
+    monkeypatch.setenv("DMHELPERS_ENGINE", "recorderd")
+    with pytest.raises(InputError, match="'recorderd'"):
+        get_json("/info")
+
+
+def test_a_recording_that_is_not_there_is_explained(monkeypatch, tmp_path):
+    """A folder without a recording, or a file that is none, says how to make one."""
+    monkeypatch.setenv("DMHELPERS_ENGINE", "recorded")
+    other = tmp_path / "notes.zip"
+    other.write_text("no archive")
+    for place in (tmp_path / "nothing", other):
+        monkeypatch.setenv("DMHELPERS_RECORDING", str(place))
+        session.forget()
+        with pytest.raises(InputError, match=r"There is no recording in '(nothing|notes.zip)'.") as raised:
+            get_json("/info")
+        assert "dmhelpers record" in raised.value.hint
+    session.forget()
+
+
+def test_an_image_that_was_not_built_is_not_there(recorded_mode):
+    """What the notebook builds is absent, by name and in lists, until it is built in recorded mode too."""
+    build = forms.as_text({"options": ["--tag=learner/a"], "dockerfile": "d", "context": "c"})
+    listed = (
+        '[{"Id": "sha256:1", "RepoTags": ["learner/a:latest"]}, {"Id": "sha256:2", "RepoTags": ["node:20-alpine"]}]'
+    )
+    recorded_mode(
+        Exchange("build", build, {}),
+        http("GET", "/images/learner/a:latest/json", '{"Id": "sha256:1"}'),
+        http("GET", "/images/json", listed),
+    )
+    with pytest.raises(docker.errors.NotFound):
+        get_json("/images/learner/a:latest/json")
+    assert [one["Id"] for one in get_json("/images/json")] == ["sha256:2"]
+    session.player().answer("build", build)
+    assert get_json("/images/learner/a:latest/json") == {"Id": "sha256:1"}
+    assert [one["Id"] for one in get_json("/images/json")] == ["sha256:1", "sha256:2"]
+
+
 def test_the_persons_ledger_is_left_alone(recorded_mode, home):
     """What was made when it was recorded is entered in a folder of this process's own."""
     assert places.state_folder() == home / "state"
@@ -124,12 +165,15 @@ def test_without_the_mode_nothing_is_in_the_way(recorded_mode, monkeypatch):
 
 
 def test_a_recording_is_found_above_the_notebook(tmp_path, monkeypatch):
-    """Without DMHELPERS_RECORDING the nearest recording of this folder or one above it is taken."""
+    """Where none is named, the nearest one of this folder and those above it is taken, else the course's own."""
     monkeypatch.delenv("DMHELPERS_RECORDING", raising=False)
     notebooks = tmp_path / "notebooks"
     notebooks.mkdir()
     monkeypatch.chdir(notebooks)
-    assert session.recording_folder() == notebooks / "recordings"
+    assert session.recording_folder() == Path(session.__file__).parents[3] / "recordings"
+    packed = tmp_path / "dmhelpers-recording.zip"
+    packed.touch()
+    assert session.recording_folder() == packed
     made = tmp_path / "build" / "recordings"
     made.mkdir(parents=True)
     (made / "manifest.json").touch()

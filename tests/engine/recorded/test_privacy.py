@@ -33,7 +33,21 @@ def test_what_every_container_has_stays():
 def test_the_engines_settings_are_left_out():
     """Of the engine's description only what the course uses is kept."""
     info = {"ID": "a", "Name": "host", "HttpProxy": "http://x", "RegistryConfig": {}, "Labels": ["a=b"]}
-    assert of_the_course("/info", info, since=SINCE, names=()) == {"ID": "a"}
+    kept = of_the_course("/info", {**info, "DockerRootDir": "/home/me/docker"}, since=SINCE, names=())
+    assert kept == {"ID": "RECORDED", "DockerRootDir": "/var/lib/docker"}
+
+
+def test_places_on_the_engines_disk_and_addresses_of_own_networks_are_left_out():
+    """Of an image or container it is not said where its files lie, nor which address a network or name server has."""
+    image = {"Id": "1", "GraphDriver": {"Data": {"LowerDir": "/home/me/docker/l"}}, "Config": {"Cmd": ["x"]}}
+    kept = of_the_course("/images/a:1/json", image, since=SINCE, names=())
+    assert kept == {"Id": "1", "Config": {"Cmd": ["x"]}}
+    hider = Hider.of([])
+    said = "lookup x on 10.1.22.53:53, 192.168.0.7 and 172.20.0.2; 127.0.0.1, npm 10.8.2, 8.8.8.8"
+    hidden = "lookup x on xx.x.xx.xx:53, xxx.xxx.x.x and xxx.xx.x.x; 127.0.0.1, npm 10.8.2, 8.8.8.8"
+    assert hider.hide(said) == hidden
+    assert hider.hide_bytes(said.encode()) == hidden.encode()
+    assert hider.hide_bytes(b"\xff10.1.22.53") == b"\xff10.1.22.53"
 
 
 def test_other_peoples_images_and_build_cache_are_left_out():

@@ -8,7 +8,7 @@ from dmhelpers.engine.recorded.replaying import Player
 from dmhelpers.engine.recorded.store import Exchange, Manifest, Recording
 from dmhelpers.errors import EngineUnavailable, InputError, NotRecorded
 
-MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0", "c")
+MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0")
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_folder_without_a_recording_says_how_to_make_one(tmp_path):
 def test_large_answers_are_kept_once(tmp_path):
     """Equal bytes are one file; what no log names any more goes."""
     recording = Recording(tmp_path)
-    data = bytes(range(256)) * 10
+    data = bytes(range(256)) * 200
     kept = recording.keep(data)
     assert recording.keep(data) == kept
     assert recording.bytes_of(kept) == data
