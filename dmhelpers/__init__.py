@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dmhelpers.show.stage_graph import stage_graph
     from dmhelpers.show.stage_graph.plan import would_build
     from dmhelpers.show.stage_picker import stage_picker
+    from dmhelpers.show.step_table import compare_steps
     from dmhelpers.show.surface import attack_surface, packages
     from dmhelpers.show.tables import compare, history, images, readable, stages
     from dmhelpers.show.treemap_svg import treemap
@@ -49,6 +50,7 @@ _HOMES = {
     "compare": "dmhelpers.show.tables",
     "contents": "dmhelpers.show.contents",
     "compare_guess": "dmhelpers.course.predictions",
+    "compare_steps": "dmhelpers.show.step_table",
     "doctor": "dmhelpers.engine.doctor",
     "hint": "dmhelpers.course.checks",
     "history": "dmhelpers.show.tables",
@@ -88,6 +90,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "build",
     "Build",
     "classic_build",
+    "compare_steps",
     "images",
     "history",
     "compare",

@@ -35,6 +35,7 @@ NAMES = (
     "10_inspecting_the_final_image",
     "11_the_clinic",
     "12_the_challenge",
+    "13_the_build_cache",
 )
 """The notebooks in the order of the course; the number is the file's."""
 

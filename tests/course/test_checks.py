@@ -35,9 +35,9 @@ def one_exercise(monkeypatch):
 
 
 def test_there_are_two_exercises_a_notebook_in_order():
-    """Notebooks 01 to 11 have an exercise a and b each, numbered like their notebook."""
+    """Notebooks 01 to 11 and 13 have an exercise a and b each, numbered like their notebook, and 12 three."""
     numbers = [f"{number:02}-{part}" for number in range(1, 12) for part in "ab"]
-    assert [one.number for one in exercises()] == [*numbers, "12-a", "12-b", "12-c"]
+    assert [one.number for one in exercises()] == [*numbers, "12-a", "12-b", "12-c", "13-a", "13-b"]
     for one in exercises():
         assert one.notebook.startswith(one.number[:2] + "_")
 

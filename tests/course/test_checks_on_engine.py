@@ -411,3 +411,37 @@ def test_11b(patient):
     hold_not_yet("11-b", "does not answer over HTTP")
     (patient / ".dockerignore").write_text("*\n!*.json\n!dist\n")
     hold_not_yet("11-b", "there is no 'src' in the build context")
+
+
+TESTS_LAST = f"{BUILDER}FROM builder AS test\nCOPY test/ ./test/\nRUN npm test\n"
+KEPT = f"""{NODE}
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,id=test-13-b,target=/root/.npm npm ci --omit=dev --prefer-offline
+"""
+
+
+@pytest.mark.one_store
+def test_13a_an_edited_test_runs_the_tests_alone(api):
+    """Tests that are copied after the compiler ran are done; before it, or not at all, they are not."""
+    made(api, "learner/13-a", TESTS_LAST, target="test")
+    hold_done("13-a")
+    made(api, "learner/13-a", TESTED, target="test")
+    hold_not_yet("13-a", "RUN npm run build (line 6)")
+    made(api, "learner/13-a", TESTS_LAST.replace("RUN npm test\n", ""), target="test")
+    hold_not_yet("13-a", "no step ran the tests")
+    made(api, "learner/13-a", BUILDER)
+    hold_not_yet("13-a", "it has no test/*.test.js")
+
+
+@pytest.mark.one_store
+def test_13b_what_was_fetched_is_kept(api):
+    """A mount with --prefer-offline is done; without the option, without the mount, or with --offline it is not."""
+    made(api, "learner/13-b", KEPT)
+    hold_done("13-b")
+    made(api, "learner/13-b", KEPT.replace("--prefer-offline", "--offline"))
+    hold_not_yet("13-b", "with an empty cache it does not build")
+    made(api, "learner/13-b", KEPT.replace(" --prefer-offline", ""))
+    hold_not_yet("13-b", "asks the registry for what an earlier build had fetched")
+    made(api, "learner/13-b", PACKAGES)
+    hold_not_yet("13-b", "npm's cache is in the image", "asks the registry")

@@ -65,6 +65,7 @@ def face(folder):
         "plot_layers": dm.plot_layers(large, small),
         "plot_reduction": dm.plot_reduction(large, small),
         "plot_treemap": dm.plot_treemap(small),
+        "compare_steps": dm.compare_steps(build, build),
         "plot_timeline": dm.plot_timeline(build),
         "treemap": dm.treemap(small),
         "stage_graph": dm.stage_graph(folder, build=build),

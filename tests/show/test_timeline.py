@@ -41,6 +41,7 @@ def record(tag, duration_s, stages, *steps):
     return BuildRecord("sha256:0", tag, "runtime", "docker build .", duration_s, steps, states, "", (), "names")
 
 
+_RUN = step("one", 2, "RUN x", "ran", 6.0, 1.0)
 STAGES = (("builder", "ran", 16.2), ("test", "not built", 0.0), ("runtime", "ran", 9.1))
 COLD = record(
     "my-api:cold",
@@ -188,6 +189,24 @@ def test_a_stage_has_its_colour():
     ax = timeline.plot_timeline(COLD)
     fills = {mpl.colors.to_hex(bar.get_facecolor()).upper() for bars in ax.containers for bar in bars}
     assert {stage_colours(["builder"])["builder"], stage_colours(["runtime"])["runtime"]} <= fills
+
+
+def test_a_base_image_that_was_there_is_no_step():
+    """A FROM that only looked its image up has no bar and begins no axis; one that fetched it has both."""
+    there = record("a:1", 2.0, (("one", "ran", 1.0),), step("one", 1, "FROM a", "ran", 0, 0.01), _RUN)
+    fetched = record("a:1", 8.0, (("one", "ran", 7.0),), step("one", 1, "FROM a", "ran", 0, 5.0), _RUN)
+    assert bars(timeline.plot_timeline(there), hatched=False) == [(1, 0, pytest.approx(1.0))]
+    assert len(bars(timeline.plot_timeline(fetched), hatched=False)) == 2
+    assert "FROM" not in timeline.alt_text(there)
+
+
+def test_a_narrow_bar_names_the_command():
+    """Where an instruction does not fit its bar, what RUN runs is named before the word RUN."""
+    wide = record("a:1", 99.0, (("one", "ran", 99.0),), step("one", 1, "RUN make all", "ran", 0, 99.0))
+    narrow = record("a:1", 20.0, (("one", "ran", 14.0),), step("one", 1, "RUN make all", "ran", 0, 13.0))
+    texts = plots.shown(timeline.plot_timeline(wide, narrow))
+    assert "RUN make all" in texts
+    assert "make all" in texts
 
 
 def test_no_build_is_refused():

@@ -26,6 +26,7 @@ _NOTEBOOKS = (
     "n10_inspecting_the_final_image",
     "n11_the_clinic",
     "n12_the_challenge",
+    "n13_the_build_cache",
 )
 _given: dict[str, int] = {}
 

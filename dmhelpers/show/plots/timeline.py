@@ -22,6 +22,7 @@ _MARK_PT, _GAP_PT, _PAD_PT = 9, 3, 8
 _MOST_MARKS = 10
 _LANE_IN = 0.5
 _LEAST_S = 0.5
+_LOOK_UP_S = 0.1
 _ROUND_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800)
 _NOTE = "Each bar is a step. A hatched mark is a step from the build cache: it takes no time."
 
@@ -109,9 +110,15 @@ def _title(record: BuildRecord) -> str:
 
 
 def _lanes(record: BuildRecord) -> list[_Lane]:
-    begins = [step.started for step in record.steps if step.started and step.state != "cached"]
+    steps = [one for one in record.steps if not _is_look_up(one)]
+    begins = [step.started for step in steps if step.started and step.state != "cached"]
     zero = min(begins, default=None)
-    return [_lane(state, [one for one in record.steps if one.stage == state.stage], zero) for state in record.stages]
+    return [_lane(state, [one for one in steps if one.stage == state.stage], zero) for state in record.stages]
+
+
+def _is_look_up(step: Step) -> bool:
+    """Say whether it is a FROM whose image was there: nothing was done, and BuildKit calls it done all the same."""
+    return step.instruction.upper().startswith("FROM ") and step.state == "ran" and step.duration_s < _LOOK_UP_S
 
 
 def _lane(state: StageState, steps: Sequence[Step], zero: datetime | None) -> _Lane:
@@ -214,6 +221,8 @@ def _draw(ax: Axes, place: int, lane: _Lane, colour: str, per_s: float) -> None:
         ends = [bar.end_s, *(later.begin_s for later in lane.bars[index + 1 :])]
         room = (min(ends) - bar.begin_s) * per_s - 2 * _PAD_PT * point
         text = lettering.fit(ax, bar.instruction, room)
+        if text != bar.instruction:  # what RUN runs says more than the word
+            text = lettering.fit(ax, bar.instruction.removeprefix("RUN "), room)
         if text:
             ink = theme.ink_on(fill)
             lettering.write(ax, bar.begin_s, place, text, offset_pt=(_PAD_PT, 0), colour=ink, paper=fill)
