@@ -139,8 +139,8 @@ def form(page: Page) -> Iterator[Finding]:
         allowed = {"tags"} if page.learner else {"tags", "dmhelpers"}
         if set(metadata) - allowed or set(metadata.get("dmhelpers", {})) - {"stub"}:
             yield cell_id, f"metadata besides tags and dmhelpers.stub: {', '.join(sorted(metadata))}"
-        if tags(one) & {"claim", "check"} and "nbval-ignore-output" in tags(one):
-            yield cell_id, "a claim or a check is compared exactly: it cannot be tagged nbval-ignore-output"
+        if tags(one) & {"claim", "check", "puzzle"} and "nbval-ignore-output" in tags(one):
+            yield cell_id, "a claim, a check or a puzzle is compared exactly: it cannot be tagged nbval-ignore-output"
 
 
 def controls(page: Page) -> Iterator[Finding]:

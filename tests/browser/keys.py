@@ -115,6 +115,7 @@ class Learner:
             shown.get_by_text(f"(place {at})").first.wait_for()
         self.keys.press("Build and check")
         shown.get_by_text(": solved.").wait_for(timeout=WIDGET_LIMIT_MS)
+        self.keyboard.press("Shift+Tab")  # the button was off meanwhile, and lost the focus
 
     def _tick(self, shown: Any, chosen: list[int | str]) -> None:
         items = [one.strip() for one in shown.locator("label").all_inner_texts() if one.strip()]
@@ -122,6 +123,7 @@ class Learner:
             self.keys.press(items[one], "Space")
         self.keys.press("Ask the engine")
         shown.get_by_text(f"{len(items)} of {len(items)} right.").wait_for(timeout=WIDGET_LIMIT_MS)
+        self.keyboard.press("Shift+Tab")
 
     def _answer(self, cell_id: str) -> list[Any]:
         rest = self.notebook.ids[self.notebook.ids.index(cell_id) + 1 :]
@@ -130,4 +132,4 @@ class Learner:
 
     def _require_active(self, cell_id: str) -> None:
         there = self.notebook.panel.locator(".jp-Notebook .jp-Cell").evaluate_all(ACTIVE)
-        assert self.notebook.ids[there] == cell_id, "the selected cell is another one"
+        assert self.notebook.ids[there] == cell_id, f"{self.notebook.ids[there]} is selected, not {cell_id}"
