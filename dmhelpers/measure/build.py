@@ -78,7 +78,8 @@ def run_build(
         time_limit_s: Seconds until the build is cancelled.
         listener: Called with each progress event as it comes.
         say: Called with a sentence when something other than the build takes its time.
-        noted: Whether what the image was built from is kept beyond this process.
+        noted: Whether what the image was built from is kept beyond this process. If not, the tag is made up for
+            this build, which nobody can hold: it is not looked up.
 
     Raises:
         ProjectNotFound: There is no such folder or Dockerfile.
@@ -92,7 +93,7 @@ def run_build(
     """
     if time_limit_s <= 0:
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
-    plan = _plan(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say)
+    plan = _plan(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say, own_tag=not noted)
     progress = Progress(listener)
     begun = recorded.clock_s()
     with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:
@@ -164,6 +165,8 @@ def _plan(
     no_cache: bool,
     rerun: Sequence[str],
     say: Callable[[str], None] | None,
+    *,
+    own_tag: bool,
 ) -> _Plan:
     folder = project_folder(project)
     name = full_tag(tag, folder)
@@ -171,7 +174,7 @@ def _plan(
     stage = dockerfile.find(target)
     again = [dockerfile.name_of(dockerfile.find(one)) for one in rerun]
     engine = engine_info()
-    replaced_id = _replaceable(name, engine)
+    replaced_id = None if own_tag else _replaceable(name, engine)
     known = [one for one in dockerfile.base_images(stage) if one in bases.known()]
     ready = bases.ensure_many(known, progress=say) if known else ()
     request = BuildRequest(

@@ -118,7 +118,8 @@ class Learner:
         self.keyboard.press("Shift+Tab")  # the button was off meanwhile, and lost the focus
 
     def _tick(self, shown: Any, chosen: list[int | str]) -> None:
-        items = [one.strip() for one in shown.locator("label").all_inner_texts() if one.strip()]
+        # A checkbox has a label within a label.
+        items = list(dict.fromkeys(filter(None, map(str.strip, shown.locator("label").all_inner_texts()))))
         for one in sorted(items.index(one) if isinstance(one, str) else one - 1 for one in chosen):
             self.keys.press(items[one], "Space")
         self.keys.press("Ask the engine")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-RUN_LIMIT_MS = 100_000
+RUN_LIMIT_MS = 300_000
 OPEN_LIMIT_MS = 120_000
 OPENINGS = 4
 
