@@ -18,6 +18,11 @@ _FIRST_LINE = re.compile(r"# (?P<number>\d\d) · \S.*")
 _MINUTES = re.compile(r"\b\d+ minutes?\b")
 _DISK = re.compile(r"\b\d+(\.\d+)? ?(kB|MB|GB)\b")
 _NUMBER = re.compile(r"\d\d-[a-z]")
+_PUZZLE = re.compile(r"\bdm\.(parsons|quiz)\(")
+_CONTROL = re.compile(r"\bdm\.(parsons|quiz|stage_picker)\(")
+_OWN_CONTROL = re.compile(r"\bipywidgets\b|\binteract(ive)?\(|\binput\(|\bJavascript\(|^%%(javascript|js|html)\b")
+_BY_MOUSE = re.compile(r"\b(click|drag|hover|mouse)", re.IGNORECASE)
+_KEYS = re.compile(r"\b(Enter|Tab|Space)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,42 @@ def form(page: Page) -> Iterator[Finding]:
         allowed = {"tags"} if page.learner else {"tags", "dmhelpers"}
         if set(metadata) - allowed or set(metadata.get("dmhelpers", {})) - {"stub"}:
             yield cell_id, f"metadata besides tags and dmhelpers.stub: {', '.join(sorted(metadata))}"
-        if tags(one) & {"claim", "check"} and "nbval-ignore-output" in tags(one):
-            yield cell_id, "a claim or a check is compared exactly: it cannot be tagged nbval-ignore-output"
+        if tags(one) & {"claim", "check", "puzzle"} and "nbval-ignore-output" in tags(one):
+            yield cell_id, "a claim, a check or a puzzle is compared exactly: it cannot be tagged nbval-ignore-output"
+
+
+def controls(page: Page) -> Iterator[Finding]:
+    """Find what a person who uses the keyboard alone, or nothing but text, could not work."""
+    for before, one in zip([None, *page.cells], page.cells, strict=False):
+        text = source(one)
+        if one["cell_type"] == "markdown":
+            if _BY_MOUSE.search(prose(text)) and not _KEYS.search(prose(text)):
+                yield one["id"], "it says what to do with a mouse, and names no key"
+            continue
+        if _OWN_CONTROL.search(text):
+            yield one["id"], "a control of its own: only those of dm are tested with the keyboard"
+        if _CONTROL.search(text) and (before is None or not re.search(r"\bTab\b", prose(source(before)))):
+            yield one["id"], "buttons, and the text before them does not say how Tab gets to them"
+    yield from _puzzles(page)
+
+
+def _puzzles(page: Page) -> Iterator[Finding]:
+    answers = [one for one in page.tagged("puzzle") if "exercise" in tags(one)]
+    for one in page.code:
+        if not _PUZZLE.search(source(one)):
+            continue
+        posed = re.search(r"^(\w+) = dm\.(?:parsons|quiz)\(", source(one), re.MULTILINE)
+        name = posed[1] if posed else ""
+        given = [cell for cell in answers if f"{name}.answer(" in source(cell)]
+        if not name or "puzzle" not in tags(one) or not given:
+            yield (
+                one["id"],
+                "a puzzle is tagged so, has a name, and a cell tagged puzzle and exercise calls its .answer",
+            )
+        for cell in given:
+            left = source(cell) if page.learner else stub(cell) or ""
+            if not left.startswith(f"{name}.answer(...)"):
+                yield cell["id"], f"the learner does not find {name}.answer(...) there"
 
 
 def code(page: Page) -> Iterator[Finding]:
@@ -205,6 +244,7 @@ RULES = (
     Rule("frame", "Setup comes first, clean-up last; there is a recap, and the last cell leads on.", frame),
     Rule("parts", "It has a prediction, claims, and two exercises with stub, check and hint.", parts),
     Rule("form", "Ids, tags and metadata are of the closed lists.", form),
+    Rule("controls", "All of it can be worked with the keyboard; a puzzle's answer can be typed too.", controls),
     Rule("code", "A sentence comes before each code cell, which is short and calls no shell.", code),
     Rule("voice", "It speaks to you, without emoji.", voice),
     Rule("run in order", "A solution was run once from top to bottom; a learner copy was not run.", run_in_order),

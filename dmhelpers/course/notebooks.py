@@ -48,6 +48,7 @@ TAGS = frozenset(
         "exercise",  # the learner's own work: a stub in learner copies
         "check",  # looks at what the learner did
         "hint",  # never the answer
+        "puzzle",  # buttons to be worked, or the cell below them that answers: what the engine says is compared
         "recap",  # what was learnt
         "cleanup",  # the last code cell
         "nbval-ignore-output",  # run, not compared: its output is another one on each machine

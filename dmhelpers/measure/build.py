@@ -63,7 +63,8 @@ def run_build(
         time_limit_s: Seconds until the build is cancelled.
         listener: Called with each progress event as it comes.
         say: Called with a sentence when something other than the build takes its time.
-        noted: Whether what the image was built from is kept beyond this process.
+        noted: Whether what the image was built from is kept beyond this process. If not, the tag is made up for
+            this build, which nobody can hold: it is not looked up.
 
     Raises:
         ProjectNotFound: There is no such folder or Dockerfile.
@@ -77,7 +78,7 @@ def run_build(
     """
     if time_limit_s <= 0:
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
-    plan = plan_build(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say)
+    plan = plan_build(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say, own_tag=not noted)
     progress = Progress(listener)
     begun = recorded.clock_s()
     with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:

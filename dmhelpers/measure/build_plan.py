@@ -41,15 +41,20 @@ def plan_build(
     no_cache: bool,
     rerun: Sequence[str],
     say: Callable[[str], None] | None,
+    *,
+    own_tag: bool = False,
 ) -> BuildPlan:
-    """Settle all that a build needs and prepare its base images, with the errors that `run_build` names."""
+    """Settle all that a build needs and prepare its base images, with the errors that `run_build` names.
+
+    With `own_tag`, nobody else can hold the tag, and the engine is not asked.
+    """
     folder = project_folder(project)
     name = full_tag(tag, folder)
     dockerfile = read_dockerfile(folder, file=file, build_args=build_args)
     stage = dockerfile.find(target)
     again = [dockerfile.name_of(dockerfile.find(one)) for one in rerun]
     engine = engine_info()
-    replaced_id = _replaceable(name, engine)
+    replaced_id = None if own_tag else _replaceable(name, engine)
     known = [one for one in dockerfile.base_images(stage) if one in bases.known()]
     ready = bases.ensure_many(known, progress=say) if known else ()
     request = BuildRequest(

@@ -38,7 +38,7 @@ class NotebookPage:
         """Use the menu Run, Run All Cells, and wait until no code cell waits any more."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.locator("[data-command='runmenu:run-all']").click()
-        self._wait_until_run(self.code_ids[0])
+        self.wait_until_run(self.code_ids[0])
         # After an error JupyterLab runs no further cell: those have no number then, and wait for nothing.
         waiting = self.panel.locator(".jp-CodeCell .jp-InputPrompt", has_text="[*]")
         waiting.first.wait_for(state="detached", timeout=RUN_LIMIT_MS)
@@ -56,8 +56,18 @@ class NotebookPage:
         before = self.prompt(cell_id)
         self.cell(cell_id).locator(".cm-content").click()
         self.page.keyboard.press("Control+Enter")
-        self._wait_until_run(cell_id, before)
+        self.wait_until_run(cell_id, before)
         return self.shown(cell_id)
+
+    def wait_until_run(self, cell_id: str, before: str = "") -> None:
+        """Wait until a cell has another number than before, and nothing runs any more."""
+        prompt = self.cell(cell_id).locator(".jp-InputPrompt").element_handle()
+        self.page.wait_for_function(
+            r"([one, before]) => /^\[\d+\]/.test(one.textContent) && one.textContent !== before",
+            arg=[prompt, before],
+            timeout=RUN_LIMIT_MS,
+        )
+        self._wait_until_idle()
 
     def shown(self, cell_id: str) -> str:
         """Return the text that a cell's outputs show."""
@@ -102,12 +112,27 @@ class NotebookPage:
     def _open(self) -> None:
         dialog = self.page.locator(".jp-Dialog")
         for _ in range(OPENINGS):
-            self.page.goto(self.lab.url(self.name))
+            if not self._went():
+                continue
             dialog.or_(self._idle()).first.wait_for(timeout=OPEN_LIMIT_MS)
             # On a busy machine JupyterLab gives up on its own style sheet, and says so: load the page again.
             if not dialog.is_visible():
                 return
-        raise AssertionError(f"JupyterLab asks: {dialog.inner_text()}")
+        raise AssertionError(
+            f"JupyterLab asks: {dialog.inner_text() if dialog.is_visible() else 'nothing; the network changed'}"
+        )
+
+    def _went(self) -> bool:
+        from playwright.sync_api import Error
+
+        try:
+            self.page.goto(self.lab.url(self.name))
+        except Error as error:
+            # Where containers come and go, their network interfaces do, and Chromium starts over.
+            if "ERR_NETWORK_CHANGED" in error.message:
+                return False
+            raise
+        return True
 
     def _idle(self) -> Any:
         # The notebook's own sign says idle before there is a kernel; the status bar does not.
@@ -115,12 +140,3 @@ class NotebookPage:
 
     def _wait_until_idle(self) -> None:
         self._idle().wait_for(timeout=RUN_LIMIT_MS)
-
-    def _wait_until_run(self, cell_id: str, before: str = "") -> None:
-        prompt = self.cell(cell_id).locator(".jp-InputPrompt").element_handle()
-        self.page.wait_for_function(
-            r"([one, before]) => /^\[\d+\]/.test(one.textContent) && one.textContent !== before",
-            arg=[prompt, before],
-            timeout=RUN_LIMIT_MS,
-        )
-        self._wait_until_idle()

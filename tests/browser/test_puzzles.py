@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from dmhelpers.course.puzzles.library import problem
+from tests.browser.keys import FOCUSED, Keys
 from tests.browser.notebook_page import NotebookPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(600)]
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "browser"
 NAME = "puzzles"
-MOST_TABS = 80
 CELLS = {
     "imports": """\
 import dmhelpers as dm
@@ -25,10 +25,6 @@ from dmhelpers.show.stage_picker import stage_picker""",
     "picker": 'stage_picker(dm.sample("my-api"), file="Dockerfile.test")',
 }
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-FOCUSED = """() => {
-  const one = document.activeElement
-  return ['BUTTON', 'INPUT'].includes(one?.tagName) ? (one.closest('label') ?? one).innerText.trim() : ''
-}"""
 
 
 @pytest.fixture
@@ -62,28 +58,6 @@ def pictures(notebook, cell, what):
     for theme in ("dark", "light"):
         set_theme(notebook.page, theme)
         notebook.cell(cell).screenshot(path=SCREENSHOTS / f"{what}_{theme}.png")
-
-
-class Keys:
-    """A person who uses the keyboard alone, from a cell on."""
-
-    def __init__(self, notebook, cell):
-        self.page = notebook.page
-        notebook.cell(cell).locator(".cm-content").focus()
-        self.page.keyboard.press("Escape")
-
-    def tab_to(self, words, *, back=False):
-        """Press Tab until what has the focus shows these words."""
-        for _ in range(MOST_TABS):
-            if words in self.page.evaluate(FOCUSED):
-                return
-            self.page.keyboard.press("Shift+Tab" if back else "Tab")
-        raise AssertionError(f"no focus on {words!r}; it is on {self.page.evaluate(FOCUSED)!r}")
-
-    def press(self, words, key="Enter", *, back=False):
-        """Go to a button and press it."""
-        self.tab_to(words, back=back)
-        self.page.keyboard.press(key)
 
 
 def test_a_parsons_problem_wrong_then_right_with_the_keyboard_alone(notebook, unchanged_engine):

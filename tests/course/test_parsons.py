@@ -180,6 +180,20 @@ def test_build_and_check_shows_the_verdict_and_is_ready_again(monkeypatch):
     assert "a &lt;b&gt;" in posed.board.verdict.value
 
 
+@pytest.mark.parametrize("open_answer", [..., [...]])
+def test_an_open_answer_stands_for_the_order_as_it_is(monkeypatch, open_answer):
+    """The stub's answer says that no line is in; after the buttons were pressed it judges what they made."""
+    posed = parsons("two-stages")
+    assert "no line" in str(posed.answer(open_answer))
+    assert puzzle_records() == {}
+    asked = []
+    monkeypatch.setattr(module, "judge", lambda problem, order: asked.append(order))
+    for number in (3, 1):
+        posed.board.lines[number - 1].click()
+    posed.answer(open_answer)
+    assert asked == [(3, 1)]
+
+
 def test_an_engine_that_is_gone_is_said_below_the_button(monkeypatch):
     """An error of the course is shown with its cure, and the button is ready again."""
 

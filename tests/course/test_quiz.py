@@ -106,6 +106,29 @@ def test_an_answer_that_is_no_item_is_an_error(answered, chosen):
     assert puzzle_records() == {}
 
 
+@pytest.mark.parametrize("open_answer", [..., [...]])
+def test_an_open_answer_stands_for_what_is_ticked(answered, open_answer):
+    """With nothing ticked it says so and counts nothing; then the stub's cell gives what the boxes say."""
+    before = answered.answer(open_answer)
+    assert not before.done
+    assert str(before).startswith("Not answered yet. Which stages")
+    assert "<table>" not in before._repr_html_()
+    assert puzzle_records() == {}
+    for box in (0, 2):
+        answered.checklist.boxes[box].value = True
+    assert answered.answer(open_answer).done
+
+
+def test_a_dockerfile_that_changed_meanwhile_is_an_error(own, monkeypatch):
+    """Where the stages are others than those asked for, nothing is judged, and the error says to ask anew."""
+    asked = quiz(own)
+    monkeypatch.setattr(module, "stage_facts", lambda project, *, target, file: FACTS[:2])
+    with pytest.raises(InputError, match="other stages now") as caught:
+        asked.answer([1])
+    assert "dm.quiz" in caught.value.hint
+    assert puzzle_records() == {}
+
+
 def test_what_cannot_be_asked_is_an_error(own):
     """An unknown kind and an unknown target are refused at once, with what there is."""
     with pytest.raises(InputError, match="'layers'"):

@@ -83,6 +83,34 @@ def has(cell_id, **values):
     return lambda notebook: cell(notebook, cell_id).update(values)
 
 
+def poses(cell_id, words, *tags):
+    """Return a change that makes a cell pose a puzzle, after these words."""
+
+    def change(notebook):
+        says("05-06", words)(notebook)
+        says(cell_id, 'puzzle = dm.parsons("two-stages")')(notebook)
+        tagged(cell_id, *tags)(notebook)
+
+    return change
+
+
+def answered(stub):
+    """Return a change that makes a puzzle of the notebook, with this stub in the place of its answer."""
+
+    def change(notebook):
+        poses("05-07", "Tab goes from line to line.", "do", "puzzle")(notebook)
+        says("05-11", "puzzle.answer([1, 2])")(notebook)
+        cell(notebook, "05-11")["metadata"] = {"tags": ["exercise", "puzzle"], "dmhelpers": {"stub": stub}}
+
+    return change
+
+
+def test_a_puzzle_with_its_answer_keeps_the_rules(solution):
+    """A puzzle with a name, a way to it by keys, and an answer whose stub stands for the buttons is whole."""
+    answered("puzzle.answer(...)  # your order")(solution)
+    assert broken(Page(NAME, solution)) == []
+
+
 OPENING = "# 05 · Building\n\nYou will\n\n- a\n- b\n- c\n\n20 minutes, 300 MB."
 BREAKS = {
     "another number": ("opening", says("05-01", OPENING.replace("05", "06", 1))),
@@ -118,6 +146,13 @@ BREAKS = {
         "code",
         lambda one: cell(one, "05-11")["metadata"].update(dmhelpers={"stub": "x = 1\n" * 13}),
     ),
+    "a mouse alone": ("controls", says("05-06", "Click the button that you see.")),
+    "a control of its own": ("controls", says("05-07", "import ipywidgets")),
+    "buttons without a way to them": ("controls", says("05-07", 'dm.stage_picker("demo")')),
+    "a puzzle without an answer": ("controls", poses("05-07", "Tab goes from line to line.", "puzzle")),
+    "a puzzle that is not tagged": ("controls", poses("05-07", "Tab goes from line to line.", "do")),
+    "an answer given away": ("controls", answered("puzzle.answer([1, 2])")),
+    "a puzzle that is not compared": ("form", tagged("05-07", "puzzle", "nbval-ignore-output")),
     "a shell": ("code", says("05-07", "!docker images")),
     "a shell magic": ("code", says("05-07", "%%bash\ndocker images")),
     "an empty cell": ("code", says("05-07", "\n")),

@@ -23,6 +23,42 @@ MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/am
 LIMIT_BYTES = 1_000_000
 
 
+PUZZLE = """\
+import dmhelpers as dm
+puzzle = dm.parsons("cache-order")
+print(puzzle.answer([6, 8, 4, 1, 2, 3, 7]))
+try:
+    print(puzzle.answer([6, 8, 4, 1, 2, 3]))
+except dm.DmHelpersError as error:
+    print(type(error).__name__, error)
+"""
+RECORDED_ONLY = PUZZLE.split("try:")[0]
+
+
+@pytest.mark.engine
+@pytest.mark.one_store
+@pytest.mark.timeout(300)
+def test_a_recorded_puzzle_is_judged_and_another_order_is_not(small_shelf, tmp_path, unchanged_engine):
+    """The recorded answer has its verdict, though the edit in it is new each time; any other says what to do."""
+    path = small_shelf.solution("05_building_and_measuring")
+    notebook = read(path)
+    cell = notebook["cells"][2]
+    cell["source"] = [RECORDED_ONLY]
+    notebook["cells"] = [cell]
+    write(path, notebook)
+    folder = tmp_path / "recording"
+    assert making.record(small_shelf, ["05"], output=folder, say=print) == 0
+    cell["source"] = [PUZZLE]
+    write(path, notebook)
+    done = making.replayed(path, path.stem, folder)
+    assert done.failures == ()
+    told = shown_text(done.notebook)
+    assert "cache-order solved" in told
+    assert "npm ci comes from the build cache" in told
+    assert "NotRecorded" in told
+    assert "does not build" not in told
+
+
 @pytest.mark.engine
 @pytest.mark.one_store
 @pytest.mark.timeout(600)

@@ -39,11 +39,16 @@ class Checklist:
         self.widget = ipywidgets.VBox([head, *self.boxes, self.check, self.verdict])
         self.widget.add_class("dm-quiz")
 
+    @property
+    def ticked(self) -> list[str | int]:
+        """The items that are ticked."""
+        return [one.description for one in self.boxes if one.value]
+
     def _ask(self) -> None:
         self.check.disabled = True
         self.verdict.value = '<p role="status">The engine is asked …</p>'
         try:
-            self.result = self._answer([one.description for one in self.boxes if one.value])
+            self.result = self._answer(self.ticked)
             self.verdict.value = f'<div role="status">{self.result._repr_html_()}</div>'
         except DmHelpersError as error:
             self.verdict.value = f'<p role="status">{html.escape(str(error))}</p>'

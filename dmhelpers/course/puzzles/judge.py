@@ -92,8 +92,9 @@ def _holds(probe: Probe, trial: Trial, problem: Problem, order: Sequence[int]) -
         return _files(probe, trial)
     with _written(problem, order) as folder:
         path = folder / probe.edit
-        # Never the same edit twice: what an earlier try left in the build cache proves nothing.
-        mark = f"// {uuid.uuid4().hex}"
+        # Never the same edit twice: what an earlier try left in the build cache proves nothing. In these words,
+        # recorded mode knows it again.
+        mark = f"// changed by the check {uuid.uuid4().hex}"
         path.write_text(
             f"{path.read_text(encoding='utf-8')}\n{probe.append}\n{mark}\n", encoding="utf-8", newline="\n"
         )

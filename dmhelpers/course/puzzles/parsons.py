@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 import textwrap
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import Any
 
 from dmhelpers.course.puzzles.board import Board
 from dmhelpers.course.puzzles.judge import judge
 from dmhelpers.course.puzzles.library import problem
 from dmhelpers.course.puzzles.ordering import Ordering
-from dmhelpers.course.puzzles.records import Judged, Problem
+from dmhelpers.course.puzzles.records import Judged, Problem, is_stub
 from dmhelpers.show.widget_view import view_of
 
 
@@ -49,11 +50,12 @@ class Parsons:
             self._board = Board(self.ordering, self.check)
         return self._board
 
-    def answer(self, order: Sequence[int]) -> Judged:
+    def answer(self, order: Sequence[int] | EllipsisType) -> Judged:
         """Put the lines in this order, build the Dockerfile, and say whether it is right.
 
         Args:
-            order: Numbers of lines; those that do not belong are left out.
+            order: Numbers of lines; those that do not belong are left out. ``...`` stands for your order as it is,
+                such as the buttons made it.
 
         Returns:
             What `check` returns.
@@ -62,6 +64,8 @@ class Parsons:
             InputError: A number is not of a line, or is there twice.
             EngineUnavailable: No engine answers.
         """
+        if isinstance(order, EllipsisType) or is_stub(order):
+            return self.check()
         self.ordering.replace(order)
         if self._board is not None:
             self._board.show()

@@ -19,6 +19,7 @@ from dmhelpers.show.stage_graph.plan import would_build
 QuizKind = Literal["stages", "files"]
 """What is asked: which stages run, or whether a file is in the image."""
 
+CACHES = "package-manager caches"
 OF_EACH = 3
 """How many files of the image, and how many that stayed behind, are asked for."""
 
@@ -62,7 +63,7 @@ def stage_facts(project: str | os.PathLike[str], *, target: str | None, file: st
 def file_facts(project: str | os.PathLike[str], *, target: str | None, file: str) -> tuple[Fact, ...]:
     """Build the target and the stages that it takes from, and draw files of the image and files that stayed behind.
 
-    The draw depends on the paths alone; the throw-away images are removed again.
+    The draw depends on the files' paths and sizes alone; the throw-away images are removed again.
 
     Raises:
         InputError: Nothing that the target takes from leaves a file behind.
@@ -73,26 +74,35 @@ def file_facts(project: str | os.PathLike[str], *, target: str | None, file: str
     aim = dockerfile.find(target)
     final = _contents(project, dockerfile, aim, file)
     there = set(final.paths)
-    inside = [_Place(path, line, _inside_why(stage, line, dockerfile)) for path, stage, line in _own(final)]
+    inside = [_Place(one, _inside_why(one, dockerfile)) for one in _own(final)]
     behind: dict[str, _Place] = {}
     for stage in _others(dockerfile, aim):
-        for path, label, line in _own(_contents(project, dockerfile, stage, file)):
-            if path not in there:
-                behind.setdefault(path, _Place(path, line, _behind_why(label, line, dockerfile, aim)))
+        for one in _own(_contents(project, dockerfile, stage, file)):
+            if one.path not in there:
+                behind.setdefault(one.path, _Place(one, _behind_why(one, dockerfile, aim)))
     if not behind:
         raise InputError(
-            f"A build of {aim.label} leaves no file of another stage behind: all that was made is in it.",
+            f"A build of {aim.label} leaves no file of another stage behind that could be asked for.",
             hint="Ask of a Dockerfile of several stages, or which stages run: kind='stages'",
         )
-    facts = [Fact(one.path, True, one.why) for one in _drawn(inside)]
-    facts += [Fact(one.path, False, one.why) for one in _drawn(behind.values())]
+    facts = [Fact(one.file.path, True, one.why) for one in _drawn(inside)]
+    facts += [Fact(one.file.path, False, one.why) for one in _drawn(behind.values())]
     return tuple(sorted(facts, key=lambda one: zlib.crc32(one.item.encode())))
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _File:
+    """A file that a line of the Dockerfile put there."""
+
     path: str
+    size_bytes: int
+    stage: str
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    file: _File
     why: str
 
 
@@ -114,19 +124,19 @@ def _others(dockerfile: Dockerfile, aim: Stage) -> list[Stage]:
     return [dockerfile.stages[index] for index in sorted(dockerfile.needed_by(aim) - own)]
 
 
-def _own(found: Contents) -> Iterator[tuple[str, str, int]]:
-    """Yield the files that the Dockerfile put there, not the base image: path, stage and line."""
-    for path, layer in zip(found.paths, found.layers, strict=True):
+def _own(found: Contents) -> Iterator[_File]:
+    """Yield the files that the Dockerfile put there, not the base image; no cache's, whose names hold moments."""
+    for path, size, kind, layer in zip(found.paths, found.sizes, found.kinds, found.layers, strict=True):
         made = found.by_layer[layer]
-        if made.stage is not None and made.line is not None:
-            yield path, made.stage, made.line
+        if made.stage is not None and made.line is not None and kind != CACHES:
+            yield _File(path, size, made.stage, made.line)
 
 
 def _drawn(places: Iterable[_Place]) -> list[_Place]:
-    """Return a few: of each line one in turn, shallow paths first, for those say most; then by their letters."""
+    """Return a few: of each line one in turn, the heaviest first, for those are what a stage is there for."""
     by_line: dict[int, list[_Place]] = {}
-    for one in sorted(places, key=lambda one: (one.path.count("/"), zlib.crc32(one.path.encode()))):
-        by_line.setdefault(one.line, []).append(one)
+    for one in sorted(places, key=lambda one: (-one.file.size_bytes, one.file.path)):
+        by_line.setdefault(one.file.line, []).append(one)
     rounds = max((len(rows) for rows in by_line.values()), default=0)
     turns = [
         by_line[line][turn]
@@ -137,12 +147,13 @@ def _drawn(places: Iterable[_Place]) -> list[_Place]:
     return turns[:OF_EACH]
 
 
-def _inside_why(stage: str, line: int, dockerfile: Dockerfile) -> str:
-    return f"{stage} put it there, line {line}: {_instruction(dockerfile, line)}"
+def _inside_why(one: _File, dockerfile: Dockerfile) -> str:
+    return f"{one.stage} put it there, line {one.line}: {_instruction(dockerfile, one.line)}"
 
 
-def _behind_why(stage: str, line: int, dockerfile: Dockerfile, aim: Stage) -> str:
-    return f"it stayed in {stage}, line {line}: {_instruction(dockerfile, line)}; {_taken(dockerfile, aim)}"
+def _behind_why(one: _File, dockerfile: Dockerfile, aim: Stage) -> str:
+    instruction = _instruction(dockerfile, one.line)
+    return f"it stayed in {one.stage}, line {one.line}: {instruction}; {_taken(dockerfile, aim)}"
 
 
 def _taken(dockerfile: Dockerfile, aim: Stage) -> str:

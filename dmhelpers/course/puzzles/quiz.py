@@ -6,11 +6,13 @@ import html
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Any, get_args
 
 from dmhelpers.course.puzzles.checklist import Checklist
 from dmhelpers.course.puzzles.judge import note
 from dmhelpers.course.puzzles.questions import Fact, QuizKind, file_facts, stage_facts, stage_items
+from dmhelpers.course.puzzles.records import is_stub
 from dmhelpers.errors import InputError, near_matches
 from dmhelpers.measure.dockerfile import project_folder, read_dockerfile
 from dmhelpers.show import stamp
@@ -44,12 +46,14 @@ class QuizResult:
 
     @property
     def done(self) -> bool:
-        """Whether all of it is right."""
-        return all(one.right for one in self.rows)
+        """Whether it was answered, and all of it is right."""
+        return bool(self.rows) and all(one.right for one in self.rows)
 
     @property
     def headline(self) -> str:
-        """How many are right."""
+        """How many are right, or that it was not answered yet."""
+        if not self.rows:
+            return f"Not answered yet. {self.question}"
         return f"{sum(one.right for one in self.rows)} of {len(self.rows)} right. {self.question}"
 
     def __str__(self) -> str:
@@ -67,7 +71,7 @@ class QuizResult:
         body = "".join(
             f"<tr>{''.join(f'<td {left}>{html.escape(cell)}</td>' for cell in _cells(one))}</tr>" for one in self.rows
         )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        table = body and f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         after = f"<p>{html.escape(self.trouble)}</p>" if self.trouble else ""
         return f"<p><strong>{html.escape(self.headline)}</strong></p>{table}{after}{stamp.paragraph()}"
 
@@ -89,25 +93,38 @@ class Quiz:
             self._list = Checklist(self.question, self.items, self.answer)
         return self._list
 
-    def answer(self, chosen: Iterable[str | int]) -> QuizResult:
+    def answer(self, chosen: Iterable[str | int] | EllipsisType) -> QuizResult:
         """Say for which items the answer is yes, and see what the engine says of each.
 
         Args:
-            chosen: Items, or their numbers from 1.
+            chosen: Items, or their numbers from 1. ``...`` stands for those that are ticked.
 
         Returns:
-            Right or wrong for each item, with the reason. It is counted in `progress` under the quiz's name.
+            Right or wrong for each item, with the reason. It is counted in `progress` under the quiz's name. Where
+            ``...`` was given and none is ticked, it says that it was not answered yet, and is not counted.
 
         Raises:
-            InputError: Something chosen is no item.
+            InputError: Something chosen is no item, or the Dockerfile has other stages now.
             BuildFailed: The Dockerfile does not build.
             EngineUnavailable: No engine answers.
         """
+        if isinstance(chosen, EllipsisType) or is_stub(chosen):
+            chosen = self._list.ticked if self._list else []
+            if not chosen:
+                return QuizResult(self.question, (), "Tick what is so, or give the numbers to .answer([…]).")
         said = {self._item(one) for one in ([chosen] if isinstance(chosen, str | int) else chosen)}
         if self._facts is None:
-            self._facts = self._ask()
+            self._facts = self._known()
         rows = tuple(Answered(one.item, one.item in said, one.holds, one.why) for one in self._facts)
         return QuizResult(self.question, rows, note(self.name, all(one.right for one in rows)))
+
+    def _known(self) -> tuple[Fact, ...]:
+        facts: tuple[Fact, ...] = self._ask()
+        if tuple(one.item for one in facts) != self.items:
+            raise InputError(
+                "The Dockerfile has other stages now than when you were asked.", hint="Ask again: run dm.quiz anew."
+            )
+        return facts
 
     def _item(self, one: str | int) -> str:
         if isinstance(one, int) and 1 <= one <= len(self.items):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dmhelpers.course.checks.records import html_rows
 from dmhelpers.show import stamp
@@ -109,3 +109,8 @@ class Judged:
             ("", self.engine[1:]),
             ("lines", self.about),
         )
+
+
+def is_stub(answer: Any) -> bool:
+    """Say whether an answer is still what the static form shows: a list of nothing but ``...``."""
+    return isinstance(answer, list | tuple) and len(answer) == 1 and answer[0] is ...
