@@ -7,7 +7,7 @@ TESTS ?=
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine bases lab measure course notebooks site test test-browser check ci format bench lock cleanup clean
+.PHONY: help setup engine bases pack lab measure course notebooks site test test-browser check ci format bench lock cleanup clean
 
 # $(call extra,NAME,MODULE): what only some targets need is installed when one of them first asks for it.
 extra = $(PY) -c 'import $(2)' 2>/dev/null || { echo "setup: installing what the $(1) needs into .venv"; \
@@ -24,6 +24,9 @@ engine: setup ## Use the Docker Engine that is there; else, as root on Debian or
 
 bases: engine ## Pull the base images, or assemble stand-ins where no registry answers.
 	@$(DMHELPERS) bases prepare
+
+pack: bases ## Keep everything that the course downloads in one file, build/course-pack.tar, for a room without network.
+	@$(DMHELPERS) pack
 
 lab: bases ## Open the course in JupyterLab, with everything set up.
 	@sh scripts/lab.sh

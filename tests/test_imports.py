@@ -12,7 +12,7 @@ import dmhelpers
 ROOT = Path(dmhelpers.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 FLOORS = {"errors": 0, "units": 0, "engine": 1, "measure": 2, "show": 3, "course": 4}
-FACE = ("__init__.py", "__main__.py", "cli.py")
+FACE = ("__init__.py", "__main__.py", "cli.py", "cli_pack.py")
 GATE = ROOT / "engine" / "client.py"
 
 
