@@ -46,7 +46,9 @@ test: bases ## Run every test, on both image stores where the course started the
 
 test-browser: bases ## Work through the notebooks in a real JupyterLab with a headless Chromium.
 	@$(call extra,browser,playwright)
+	@$(call extra,workshop,jupyterhub)
 	@sh scripts/chromium.sh
+	@sh scripts/proxy.sh
 	@$(PY) scripts/run_tests.py --browser $(TESTS)
 
 check: setup ## Check style, formatting and types, notebooks too.

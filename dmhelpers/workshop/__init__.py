@@ -1,0 +1,1 @@
+"""The course in a room: many learners, and who looks after them."""
