@@ -9,7 +9,7 @@ from itertools import groupby
 
 from dmhelpers.workshop.view.grid import Cell, Grid, Limits, Row, State
 
-SIGNS: dict[State, str] = {"passed": "✓", "stuck": "!", "trying": "~", "opened": "○", "not opened": "·"}
+SIGNS: dict[State, str] = {"passed": "●", "stuck": "!", "trying": "◐", "opened": "○", "not opened": "·"}
 _MEANINGS: dict[State, str] = {
     "passed": "a check said done once",
     "stuck": "",
