@@ -24,7 +24,7 @@ _HEADING = re.compile(r"(#{1,6}) \S")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)]) \S")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _END = re.compile(r"[.?!][\"'*)]*(?=\s+[\"'*(]*[A-Z`])")
-_IN_WORDS = re.compile(r"\*In words[:,] ?(.*?)\*(?=\s|$)", re.DOTALL)
+_IN_WORDS = re.compile(r"[*(]In words\b[^:]*: ?(.*?)(?<=\S)[*)](?=\s|$)", re.DOTALL)
 _PICTURES = ("image/png", "image/svg+xml", "image/jpeg")
 
 
@@ -183,7 +183,7 @@ def _lead(text: str) -> list[str]:
     """Return the sentence that leads from a text to the code below it, where it ends in words that no slide shows."""
     last = blocks(text)[-2:]
     shown = len(last) == 2 and last[0].kind == "heading" and len(_sentences(last[1].text)) == 1
-    spoken = last[-1].text.lstrip().startswith("*In words") if last else True
+    spoken = bool(_IN_WORDS.match(last[-1].text)) if last else True
     return [] if shown or spoken or last[-1].kind != "words" else [_sentences(last[-1].text)[-1]]
 
 

@@ -112,9 +112,10 @@ def test_every_notebook_has_slides_without_answers(name):
     assert any(one["source"].startswith("## Recap") for one in found[-3:])
     shown = {one["source"] for one in found}
     assert not {"".join(one["source"]) for one in notebook["cells"] if stub(one) is not None} & shown
-    pictures = sum("image/png" in out.get("data", {}) for one in found for out in one.get("outputs", ()))
+    drawn = [out for one in found for out in one.get("outputs", ()) if "image/png" in out.get("data", {})]
+    assert all(one["metadata"]["image/png"]["alt"] for one in drawn), "each picture is described"
     left_out = LEFT_OUT | {"exercise"}
-    assert pictures == sum(
+    assert len(drawn) == sum(
         "image/png" in out.get("data", {})
         for one in notebook["cells"]
         if not tags(one) & left_out

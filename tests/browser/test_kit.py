@@ -1,11 +1,14 @@
-"""The slides in Chromium without a network."""
+"""The instructor's kit in Chromium without a network: slides, and the learners' cards."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
+
+from dmhelpers.workshop.view.cards import cards
 
 ROOT = Path(__file__).parent.parent.parent
 SCREENSHOTS = ROOT / "build" / "browser"
@@ -65,3 +68,29 @@ _LOOK = """() => {
     widths: pictures.map(one => one.naturalWidth && one.getBoundingClientRect().width),
     alts: pictures.map(one => one.alt && !one.alt.startsWith("No description")) };
 }"""
+
+
+def test_cards_fit_their_sheets(browser, tmp_path):
+    """Nothing of a card is cut off, not even with the longest name, and a sheet is one page of A4."""
+    seat = namedtuple("seat", "name login code")
+    long = seat(
+        "Konstantin Alexander Papadopoulos-Hadjigeorgiou of Thessaloniki " * 2, "konstantin-" * 3 + "hadjige", "k7"
+    )
+    seats = [seat("Zoë de Vries", "zoe-de-vries", "k7qm-x3nf-p2wd")] * 8 + [long]
+    path = tmp_path / "cards.html"
+    made = cards(seats, url="https://docker-workshop.seminar.example.org:8000/", network="Seminar-Guest-Network")
+    path.write_text(made, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 900, "height": 1200})
+    asked = []
+    page.on("request", lambda one: asked.append(one.url))
+    page.goto(path.as_uri())
+    page.emulate_media(media="print")
+    cut = "all => all.map(one => [one.scrollHeight - one.clientHeight, one.scrollWidth - one.clientWidth])"
+    assert page.locator(".card").evaluate_all(cut) == [[0, 0]] * 9
+    sizes = page.locator(".sheet").evaluate_all("all => all.map(one => one.getBoundingClientRect().height)")
+    assert [round(one / 96 * 25.4) for one in sizes] == [297, 297]
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert pdf.count(b"/Type /Page\n") == 2
+    assert [one for one in asked if not one.startswith(("file:", "data:"))] == []
+    page.screenshot(path=SCREENSHOTS / "cards.png", full_page=True)
+    page.close()
