@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -163,3 +167,33 @@ def restarted(hub, page):
     page.get_by_text("No answer since").wait_for(timeout=3 * WITHIN_MS)
     page.get_by_text("Live: refreshed").wait_for(timeout=6 * WITHIN_MS)
     assert cell(page, "ben", "01-a").inner_text().split() == ["●", "passed"]
+
+
+def test_a_service_whose_hub_was_killed_leaves_the_port_to_the_next(tmp_path):
+    """A hub that is killed outright leaves no service behind that would hold the port with a token of yesterday."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "dmhelpers.workshop.view", "--state", str(tmp_path)]
+    hub = "import subprocess, sys, time; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); time.sleep(60)"
+    own = {"JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}", "JUPYTERHUB_API_TOKEN": "t"}
+    with subprocess.Popen(
+        [sys.executable, "-c", hub, *command], stdout=subprocess.PIPE, env={**os.environ, **own}, text=True
+    ) as parent:
+        service = psutil.Process(int(parent.stdout.readline()))
+        address = f"http://127.0.0.1:{port}/services/progress/static/view.css"
+        deadline = time.monotonic() + 30
+        while not answers(address):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        parent.kill()
+    psutil.wait_procs([service], timeout=20)
+    assert not answers(address)
+
+
+def answers(address):
+    """Say whether something answers there."""
+    try:
+        return ask("GET", address)[0] == 200
+    except OSError:
+        return False

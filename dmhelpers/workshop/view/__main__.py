@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 from dmhelpers.errors import DmHelpersError
 from dmhelpers.workshop.view.grid import STUCK_MINUTES, STUCK_TRIES, Limits
 from dmhelpers.workshop.view.reports import MOST_BYTES
+
+_PARENT_CHECK_S = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +45,7 @@ Add it to the hub's configuration: dmhelpers.workshop.view.config.hub_entries(..
 
 def _serve(state_folder: Path, limits: Limits, host: str, port: int) -> None:
     from tornado.httpserver import HTTPServer
-    from tornado.ioloop import IOLoop
+    from tornado.ioloop import IOLoop, PeriodicCallback
     from tornado.log import enable_pretty_logging
 
     from dmhelpers.workshop.view.service import application, prefix
@@ -57,7 +60,14 @@ def _serve(state_folder: Path, limits: Limits, host: str, port: int) -> None:
         idle_connection_timeout=60,
     )
     server.listen(port, address=host)
+    PeriodicCallback(functools.partial(_end_without, os.getppid()), _PARENT_CHECK_S * 1000).start()
     IOLoop.current().start()
+
+
+def _end_without(hub: int) -> None:
+    """End this process if the hub that started it is gone: the next hub starts its own, on the same port."""
+    if os.getppid() != hub:
+        sys.exit(0)
 
 
 if __name__ == "__main__":

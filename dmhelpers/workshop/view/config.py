@@ -49,8 +49,8 @@ def hub_entries(
     """Return what makes a JupyterHub (5 or newer) show the learners' progress to the instructors.
 
     Args:
-        instructors: Their names at the hub; they get the role ``instructor`` through the group ``instructors``. Hub
-            administrators may see the page too: they may do everything.
+        instructors: Their names at the hub; they get the role ``progress-reader`` through the group ``instructors``.
+            Hub administrators may see the page too: they may do everything.
         hub_url: Where a *learner's server* reaches the hub's proxy, with the hub's base path: ``http://127.0.0.1:8000/``
             for processes of one machine, the proxy's address in their network for containers and pods.
         state_folder: Where the service keeps what was reported, so that a restart loses nothing.
@@ -67,7 +67,7 @@ def hub_entries(
     command += ["--stuck-tries", str(stuck_tries), "--stuck-minutes", str(stuck_minutes)]
     service = {"name": NAME, "url": f"http://127.0.0.1:{port}", "command": command, "oauth_no_confirm": True}
     role = {
-        "name": "instructor",
+        "name": "progress-reader",
         "description": "May see the learners' progress",
         "groups": [GROUP],
         "scopes": [f"access:services!service={NAME}"],

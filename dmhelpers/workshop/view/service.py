@@ -99,7 +99,7 @@ class AssetHandler(StaticFileHandler):
 
 
 class InstructorHandler(HubOAuthenticated, Handler):  # type: ignore[misc]
-    """What only those may see whom the hub gives access to this service, by the role `instructor`."""
+    """What only those may see whom the hub gives access to this service, by the role `progress-reader`."""
 
     async def prepare(self) -> None:
         """Ask the hub who this is without holding up everybody else; the answer is kept for this request."""
