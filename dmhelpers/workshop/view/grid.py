@@ -60,8 +60,12 @@ class Grid:
         return sum(row.cells[column].state in wanted for row in self.rows)
 
     def stuck(self) -> list[tuple[Row, Cell]]:
-        """Return who is stuck on what, those who have tried longest before the others."""
+        """Return who is stuck on what in the notebook that they opened last, the longest first.
+
+        Who has gone on to another notebook needs no help now; the grid still shows what was left.
+        """
         found = [(row, cell) for row in self.rows for cell in row.cells if cell.state == "stuck"]
+        found = [(row, cell) for row, cell in found if row.last_opened in ("", cell.exercise.notebook)]
         return sorted(found, key=lambda one: -(one[1].minutes or 0))
 
 

@@ -153,7 +153,8 @@ def _edge(found: Grid, at: int) -> str:
 
 
 def _legend(limits: Limits) -> str:
-    stuck = f"not yet done after {limits.tries} tries, or {limits.minutes:g} minutes after the first"
+    stuck = f"not yet done after {limits.tries} tries, or {limits.minutes:g} minutes after the first; listed on top"
+    stuck += " while it is in the notebook that was opened last"
     meanings = {**_MEANINGS, "stuck": stuck}
     return "".join(
         f'<div><dt class="{state.replace(" ", "-")}"><span class="sign" aria-hidden="true">{SIGNS[state]}</span>'

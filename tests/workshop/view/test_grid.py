@@ -58,7 +58,7 @@ def test_who_is_stuck():
 
 
 def test_the_stuck_are_listed_longest_first_and_the_passed_counted():
-    """Who has tried longest is named first; the last row counts who passed."""
+    """Who has tried longest is named first, who went on is not; the last row counts who passed."""
     found = grid(
         [
             learner(1, c01a=Check(False, 3, NOW - 60), c01b=Check(True, 1)),
@@ -73,6 +73,12 @@ def test_the_stuck_are_listed_longest_first_and_the_passed_counted():
         (1, "01-a"),
         (3, "01-a"),
     ]
+    gone_on = grid(
+        [learner(1, opened={"02_typescript_api": NOW}, c01a=Check(False, 3, NOW), c02a=Check(False, 3, NOW))],
+        now=NOW,
+        limits=Limits(),
+    )
+    assert [cell.exercise.number for _, cell in gone_on.stuck()] == ["02-a"]
     at = [one.number for one in found.columns]
     assert (found.passed(at.index("01-a")), found.passed(at.index("01-b"))) == (0, 2)
 
