@@ -11,8 +11,10 @@ hub.configure(c, workshop)
 people = roster.load(workshop.roster_file)
 view = hub_entries(
     instructors=[one.login for one in people.values() if one.instructor],
-    hub_url=workshop.seats_url,
+    hub_url=workshop.view_url,
     state_folder=workshop.folder / "view",
     port=workshop.view_port,
 )
+# Seats cannot reach this machine's loopback, where the proxy may be; they report to the service itself.
+view.services[0]["url"] = workshop.view_url
 view.add_to(c)

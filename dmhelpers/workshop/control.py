@@ -171,6 +171,7 @@ def _workshop(wanted: Wanted, folder: Path) -> Workshop:
         hub_address="",
         hub_port=0,
         proxy_port=free_port("127.0.0.1"),
+        view_port=0,
         mirror_port=0,
         engine_host=endpoint().host,
         pack=_pack(wanted.pack),
@@ -192,6 +193,7 @@ def _prepare(workshop: Workshop, wanted: Wanted, say: Say) -> list[roster.Card]:
     gateway = seats.make_network(workshop.network, workshop.name)
     object.__setattr__(workshop, "hub_address", gateway)
     object.__setattr__(workshop, "hub_port", free_port(gateway))
+    object.__setattr__(workshop, "view_port", free_port(gateway))
     if packs.has_packages(workshop.pack) and not workshop.mirror_port:
         # The learners' images know it by this port, so that it stays the same when the workshop is started again.
         object.__setattr__(workshop, "mirror_port", free_port(gateway))

@@ -42,6 +42,7 @@ class Workshop:
         hub_port: The hub's own port.
         proxy_port: The port of the proxy's own API, on the loopback interface.
         engine_host: The address of the engine that the seats run on.
+        view_port: The port at the hub's address of the instructor's view, to which seats report.
         mirror_port: The port at the hub's address where builds find the pack's packages; 0 for none.
         pack: The file that every seat sees, read-only, in `/opt/pack`; ``""`` for none.
         limits: What one learner may use.
@@ -56,6 +57,7 @@ class Workshop:
     hub_address: str
     hub_port: int
     proxy_port: int
+    view_port: int
     mirror_port: int
     engine_host: str
     pack: str
@@ -72,6 +74,11 @@ class Workshop:
     def mirror(self) -> str:
         """The address where builds find the pack's packages; ``""`` where there is none."""
         return f"http://{self.hub_address}:{self.mirror_port}" if self.mirror_port else ""
+
+    @property
+    def view_url(self) -> str:
+        """The address at which the instructor's view listens; seats reach it, and may only report."""
+        return f"http://{self.hub_address}:{self.view_port}"
 
     @property
     def pack_mount(self) -> str:
