@@ -35,5 +35,7 @@ def page(url: str, cards: Iterable[Card]) -> str:
         f"<p>Name: <b>{html.escape(one.login)}</b></p><p>Code: <b>{html.escape(one.code)}</b></p></div>"
         for one in cards
     )
-    head = f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Workshop cards</title><style>{_STYLE}</style>'
+    head = (
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Workshop cards</title><style>{_STYLE}</style>'
+    )
     return f"{head}\n<body>\n{inner}\n</body></html>\n"

@@ -1,4 +1,4 @@
-"""`dmhelpers workshop up|status|down`: everything that a workshop needs on this machine, and nothing left of it after."""
+"""`dmhelpers workshop up|down`: everything that a workshop needs on this machine, and nothing left of it after."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import stat
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dmhelpers.engine.client import api, endpoint
@@ -45,7 +45,7 @@ class Wanted:
     pack: Path | None = None
     address: str = "127.0.0.1"
     port: int = 8000
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     idle_after_s: int = 3600
     name: str = "workshop"
     image: str = IMAGE
@@ -64,7 +64,9 @@ class Opened:
         if self.cards:
             lines.append(f"{len(self.cards)} cards to print, then to delete: {self.cards_file}")
         if self.workshop.address not in ("127.0.0.1", "localhost", "::1"):
-            lines.append("What learners type crosses the network unencrypted: docs/workshop.md says how to put TLS before it.")
+            lines.append(
+                "What learners type crosses the network unencrypted: docs/workshop.md says how to put TLS before it."
+            )
         return "\n".join(lines)
 
 
@@ -101,7 +103,9 @@ def up(wanted: Wanted, *, say: Say = lambda _line: None) -> Opened:
     return Opened(workshop, tuple(made), cards.file_of(workshop))
 
 
-def down(name: str = "workshop", *, save: Path | None = None, discard: bool = False, say: Say = lambda _l: None) -> int:
+def down(
+    name: str = "workshop", *, save: Path | None = None, discard: bool = False, say: Say = lambda _l: None
+) -> int:
     """Close a workshop and remove all that it made on this machine, except the seat's image.
 
     Args:
@@ -151,7 +155,7 @@ def require_host() -> None:
     if lacking:
         raise EngineError(
             f"This Python has no {', '.join(lacking)}, which the workshop needs.",
-            hint=f"Install them: {sys.executable} -m pip install --constraint constraints.txt --editable '.[workshop]'",
+            hint=f"Install them: {sys.executable} -m pip install -c constraints.txt --editable '.[workshop]'",
         )
 
 
