@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dmhelpers.cli_pack import add_pack
 from dmhelpers.errors import DmHelpersError
+from dmhelpers.workshop.commands import add_workshop
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -62,6 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_engine(commands)
     _add_bases(commands)
     add_pack(commands, _add)
+    add_workshop(commands, _add)
     _add(
         commands, "cleanup", "remove what the course made on the engine (base images stay) and nothing else", _cleanup
     )

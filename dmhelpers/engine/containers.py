@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from dmhelpers.engine import messages, recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.engine.created import created
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.recorded import marks, service
 from dmhelpers.errors import EngineRefused, InputError, TimeLimitReached
 
@@ -225,7 +226,7 @@ def _why_silent(container_id: str, url: str, ready_within_s: float) -> str:
     """Wait until a container answers over HTTP; return ``""``, or why it did not."""
     import requests
 
-    deadline = time.monotonic() + ready_within_s
+    deadline = time.monotonic() + patient(ready_within_s)
     reason = "no answer"
     while time.monotonic() < deadline and _is_running(container_id):
         try:
