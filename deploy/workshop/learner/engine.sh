@@ -1,0 +1,11 @@
+#!/bin/sh
+# The learner's engine, as runit's `run` script: it is started again whenever it ends.
+set -eu
+# An engine that was killed leaves these, and the next one would not start beside them.
+rm -rf "$XDG_RUNTIME_DIR/docker.pid" "$XDG_RUNTIME_DIR/docker" "$XDG_RUNTIME_DIR/dockerd-rootless"
+# With a process namespace of its own, all that an engine started ends with it.
+export DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS="--pidns"
+unset DOCKER_HOST
+exec sh /usr/share/docker.io/contrib/dockerd-rootless.sh --config-file /etc/docker/daemon.json \
+    --host "unix://$XDG_RUNTIME_DIR/docker.sock" --data-root "$HOME/.local/share/docker" \
+    >>"$XDG_RUNTIME_DIR/engine.log" 2>&1

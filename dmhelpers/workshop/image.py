@@ -1,0 +1,154 @@
+"""The image of a learner's seat, built from `deploy/workshop/learner` on the engine that is in use.
+
+`python -m dmhelpers.workshop.image [TAG]` builds it by itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from dmhelpers.course.sample_info import checkout
+from dmhelpers.engine.bases.apt_sources import machine_sources
+from dmhelpers.engine.bases.certificates import host_bundle
+from dmhelpers.engine.client import api, docker_cli, engine_answers
+from dmhelpers.engine.labels import COURSE
+from dmhelpers.errors import BaseImageError, EngineError, ProjectNotFound
+
+IMAGE = "dmhelpers-learner:latest"
+"""The name of the image of a learner's seat."""
+
+OFFICIAL_BASE = "debian:trixie-slim"
+OWN_BASE = "dmhelpers-debian:trixie"
+"""What stands for the official base where no registry answers: Debian 13 made from its packages by debootstrap."""
+
+Say = Callable[[str], None]
+
+
+def build_image(tag: str = IMAGE, *, say: Say = lambda _line: None) -> str:
+    """Build the image of a learner's seat from this checkout, and return its ID.
+
+    Args:
+        tag: The name that it gets.
+        say: Takes one line a stage.
+
+    Raises:
+        ProjectNotFound: This is no checkout of the course.
+        BaseImageError: There is neither a registry nor debootstrap with a Debian mirror.
+        CommandFailed: The build failed.
+    """
+    root = course_root()
+    base = ensure_base(say)
+    with tempfile.TemporaryDirectory(prefix="dmhelpers-learner-") as scratch:
+        context = Path(scratch) / "context"
+        _fill(context, root)
+        pip = Path(scratch) / "pip.conf"
+        pip.write_text(_pip_settings(), encoding="utf-8")
+        say(f"Building {tag} on {base}")
+        options = ["--provenance=false", "--load", f"--build-arg=BASE={base}", f"--secret=id=pip,src={pip}"]
+        docker_cli(["buildx", "build", *options, f"--label={COURSE}.workshop=image", "-t", tag, str(context)], timeout_s=1800)
+    with engine_answers():
+        return str(api().inspect_image(tag)["Id"])
+
+
+def ensure_base(say: Say) -> str:
+    """Return the name of the base to build on: the official image, else one made from Debian's packages."""
+    for name in (OFFICIAL_BASE, OWN_BASE):
+        if api().images(name=name):
+            return name
+    say(f"Asking the registry for {OFFICIAL_BASE}")
+    try:
+        pulled = docker_cli(["pull", "--quiet", OFFICIAL_BASE], timeout_s=120, check=False).exit_code == 0
+    except EngineError:
+        pulled = False
+    if pulled:
+        return OFFICIAL_BASE
+    say(f"No registry answers; making {OWN_BASE} from Debian's packages")
+    return _from_packages()
+
+
+def course_root() -> Path:
+    """Return the checkout that this package runs from.
+
+    Raises:
+        ProjectNotFound: It was installed without one.
+    """
+    root = checkout()
+    if root is None or not (root / "deploy" / "workshop").is_dir():
+        raise ProjectNotFound(
+            "The workshop is made from the course's own folder, and this dmhelpers was installed without it.",
+            hint="Clone the course's repository, run `make setup` there, and use its .venv/bin/dmhelpers.",
+        )
+    return root
+
+
+def _from_packages() -> str:
+    if shutil.which("debootstrap", path="/usr/sbin:/sbin:/usr/bin:/bin") is None:
+        raise BaseImageError(
+            f"No registry gives {OFFICIAL_BASE}, and this machine has no debootstrap to make one like it.",
+            hint="Install it (apt-get install debootstrap), or load the image: docker load -i FILE",
+        )
+    with tempfile.TemporaryDirectory(prefix="dmhelpers-debian-", dir="/var/tmp") as folder:  # noqa: S108
+        tree = Path(folder) / "tree"
+        command = ["/usr/sbin/debootstrap", "--variant=minbase", "trixie", str(tree), _debian_mirror()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
+        if done.returncode != 0:
+            last = (done.stderr.strip() or done.stdout.strip()).rsplit("\n", 1)[-1]
+            raise BaseImageError(
+                f"debootstrap could not make a Debian 13: {last}",
+                hint="See that this machine's Debian mirror answers (apt-get update), and that you are root.",
+            )
+        for cached in (tree / "var/cache/apt/archives").glob("*.deb"):
+            cached.unlink()
+        archive = Path(folder) / "tree.tar"
+        subprocess.run(["tar", "--numeric-owner", "-C", str(tree), "-cf", str(archive), "."], check=True, timeout=600)
+        docker_cli(["import", "--change", 'CMD ["bash"]', str(archive), OWN_BASE], timeout_s=600)
+    return OWN_BASE
+
+
+def _debian_mirror() -> str:
+    for source in machine_sources():
+        if "main" in source.components and source.uris and "debian-security" not in source.uris[0]:
+            if source.uris[0].startswith("http") and any(name in source.uris[0] for name in ("/debian",)):
+                return source.uris[0]
+    return "http://deb.debian.org/debian"
+
+
+def _fill(context: Path, root: Path) -> None:
+    """Lay out the build context: the image's own files, the course as a wheel, and this machine's certificates."""
+    shutil.copytree(root / "deploy" / "workshop" / "learner", context)
+    shutil.copy(root / "constraints.txt", context)
+    (context / "ca-certificates.crt").write_bytes(host_bundle())
+    (context / "notebooks").mkdir()
+    for notebook in sorted((root / "notebooks").glob("*.ipynb")):
+        shutil.copy(notebook, context / "notebooks")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(context / "wheels"), str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise EngineError(
+            "The course could not be packed as a wheel: pip ended with an error.",
+            hint=f"See why with: {sys.executable} -m pip wheel --no-deps --wheel-dir build/wheels .",
+        )
+
+
+def _pip_settings() -> str:
+    """Return this machine's settings for pip as a pip.conf, without folders that the build cannot see."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60, check=False
+    )
+    lines = ["[global]", "cert = /etc/ssl/certs/ca-certificates.crt", "timeout = 60", "retries = 10"]
+    for line in done.stdout.splitlines():
+        name, _, value = line.partition("=")
+        name, places = name.rpartition(".")[2], value.strip("'\"").replace("\\n", " ").split()
+        if name in ("index-url", "extra-index-url", "trusted-host", "proxy"):
+            kept = [one for one in places if not one.startswith("file:")]
+            lines += [f"{name} = {' '.join(kept)}"] if kept else []
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(build_image(*sys.argv[1:2], say=lambda line: sys.stderr.write(f"{line}\n")) + "\n")
