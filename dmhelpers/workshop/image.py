@@ -50,7 +50,9 @@ def build_image(tag: str = IMAGE, *, say: Say = lambda _line: None) -> str:
         pip.write_text(_pip_settings(), encoding="utf-8")
         say(f"Building {tag} on {base}")
         options = ["--provenance=false", "--load", f"--build-arg=BASE={base}", f"--secret=id=pip,src={pip}"]
-        docker_cli(["buildx", "build", *options, f"--label={COURSE}.workshop=image", "-t", tag, str(context)], timeout_s=1800)
+        docker_cli(
+            ["buildx", "build", *options, f"--label={COURSE}.workshop=image", "-t", tag, str(context)], timeout_s=1800
+        )
     with engine_answers():
         return str(api().inspect_image(tag)["Id"])
 
@@ -126,7 +128,17 @@ def _fill(context: Path, root: Path) -> None:
     (context / "notebooks").mkdir()
     for notebook in sorted((root / "notebooks").glob("*.ipynb")):
         shutil.copy(notebook, context / "notebooks")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(context / "wheels"), str(root)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(context / "wheels"),
+        str(root),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise EngineError(

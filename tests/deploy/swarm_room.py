@@ -1,6 +1,6 @@
 """A room of Swarm nodes on this machine: engines in namespaces, wired to a switch, with a registry of their own.
 
-Nothing of it is in the machine's own network: the switch is a bridge in a namespace too, and the registry listens there.
+Nothing of it is in the machine's own network: the switch is a bridge in a namespace too, where the registry listens.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Node:
         self.folder = folder / f"node{number}"
         self.own = folder / "node"  # the same path on every node, with a folder of its own behind it
         self.name = f"dmhelpers-{uuid.uuid4().hex[:8]}"
-        self.host = f"unix://{self.folder / 'docker.sock'}"
+        self.host = f"unix://{self.folder / 'own' / 'docker.sock'}"
         self.alive = False
 
     def plug_in(self, switch: Namespaces) -> None:
@@ -50,7 +50,9 @@ class Node:
         for one in (self.folder / "own", self.own):
             one.mkdir(parents=True, exist_ok=True)
         port = f"port{self.number}"
-        in_network(switch, "ip", "link", "add", port, "type", "veth", "peer", "eth0", "netns", str(first(self.namespaces)))
+        in_network(
+            switch, "ip", "link", "add", port, "type", "veth", "peer", "eth0", "netns", str(first(self.namespaces))
+        )
         in_network(switch, "ip", "link", "set", port, "master", "switch", "up")
         for command in (
             ["ip", "address", "add", f"{self.address}/24", "dev", "eth0"],
@@ -69,7 +71,7 @@ class Node:
             data_root=self.folder / "data",
             exec_root=self.folder / "run",
             pid_file=self.folder / "dockerd.pid",
-            socket=self.folder / "docker.sock",
+            socket=self.own / "docker.sock",
             config_file=config,
             cgroup_parent=f"/{self.name}",
         )
@@ -170,8 +172,8 @@ class SwarmRoom:
             in_network(self.switch, *command.split())
         config = self.folder / "registry.yaml"
         config.write_text(
-            f"version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {self.folder / 'registry'}}}}}\n"
-            f"http: {{addr: '{REGISTRY}'}}\n",
+            f"version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '{REGISTRY}'}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {self.folder / 'registry'}}}}}\n",
             encoding="utf-8",
         )
         argv = self.switch.inside([str(self._registry), "serve", str(config)])
@@ -183,9 +185,13 @@ class SwarmRoom:
         leader.docker("swarm", "init", f"--advertise-addr={leader.address}", "--task-history-limit=1")
         token = leader.docker("swarm", "join-token", "--quiet", "manager")
         for node in others:
-            node.docker("swarm", "join", f"--token={token}", f"--advertise-addr={node.address}", f"{leader.address}:2377")
+            node.docker(
+                "swarm", "join", f"--token={token}", f"--advertise-addr={node.address}", f"{leader.address}:2377"
+            )
         for node in self.nodes:
-            leader.docker("node", "update", f"--label-add=number={node.number}", node.docker("info", "-f", "{{.Swarm.NodeID}}"))
+            leader.docker(
+                "node", "update", f"--label-add=number={node.number}", node.docker("info", "-f", "{{.Swarm.NodeID}}")
+            )
 
     def _remove_folder(self) -> None:
         deadline = time.monotonic() + 10
