@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,8 @@ def _fill(context: Path, root: Path) -> None:
     shutil.copytree(root / "deploy" / "workshop" / "learner", context)
     shutil.copy(root / "constraints.txt", context)
     (context / "ca-certificates.crt").write_bytes(host_bundle())
+    needed = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    (context / "requirements.txt").write_text("\n".join(needed) + "\n", encoding="utf-8")
     (context / "notebooks").mkdir()
     for notebook in sorted((root / "notebooks").glob("*.ipynb")):
         shutil.copy(notebook, context / "notebooks")

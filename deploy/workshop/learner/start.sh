@@ -16,7 +16,7 @@ if [ "${WORKSHOP_ENGINE:-own}" = own ]; then
     ln -sf /opt/workshop/engine.sh "$XDG_RUNTIME_DIR/engine/run"
     (runsv "$XDG_RUNTIME_DIR/engine" &)
 fi
-(/opt/workshop/load-pack.sh >>"$XDG_RUNTIME_DIR/pack.log" 2>&1 &)
+({ /opt/workshop/load-pack.sh >>"$XDG_RUNTIME_DIR/pack.log" 2>&1 || true; : > "$XDG_RUNTIME_DIR/pack.done"; } &)
 
 cd "$HOME/course"
 exec "$@"

@@ -1,0 +1,164 @@
+"""The seats as the engine sees them: their network, their containers, and what they use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dmhelpers.engine.client import api, engine_answers
+from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.errors import EngineError
+from dmhelpers.workshop import disks
+from dmhelpers.workshop.hub import UNMASKED, seat_host_config, seat_labels
+from dmhelpers.workshop.settings import WORKSHOP_LABEL, Workshop
+
+_TEMPLATE_LIMIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A learner's container: the login, its ID, whether it runs, and its address in the learners' network."""
+
+    login: str
+    container_id: str
+    running: bool
+    address: str
+
+
+def make_network(name: str, workshop_name: str) -> str:
+    """Make the learners' network, if it is not there, and return its gateway, where the hub listens.
+
+    Containers in it reach the hub and the world, and not each other.
+    """
+    client: Any = api()
+    with engine_answers():
+        if not client.networks(names=[f"^{name}$"]):
+            options = {"com.docker.network.bridge.enable_icc": "false"}
+            labels = {**COURSE_LABELS, WORKSHOP_LABEL: workshop_name}
+            client.create_network(name, driver="bridge", options=options, labels=labels)
+        found = client.inspect_network(name)
+    return str(found["IPAM"]["Config"][0]["Gateway"])
+
+
+def all_seats(workshop: Workshop) -> tuple[Seat, ...]:
+    """Return the containers of a workshop, by login."""
+    with engine_answers():
+        found = api().containers(all=True, filters={"label": f"{WORKSHOP_LABEL}={workshop.name}"})
+    prefix = workshop.container("")
+    seats = []
+    for one in found:
+        login = one["Names"][0].removeprefix("/").removeprefix(prefix)
+        networks = one["NetworkSettings"]["Networks"]
+        address = networks.get(workshop.network, {}).get("IPAddress", "")
+        seats.append(Seat(login, one["Id"], one["State"] == "running", address))
+    return tuple(sorted(seats, key=lambda one: one.login))
+
+
+def remove_all(workshop: Workshop) -> None:
+    """Remove every container of a workshop, and its network."""
+    import docker.errors
+
+    client: Any = api()
+    with engine_answers():
+        for one in all_seats(workshop):
+            try:
+                client.remove_container(one.container_id, force=True, v=True)
+            except docker.errors.NotFound:
+                continue  # it was just ending by itself
+        deadline = time.monotonic() + 30
+        while all_seats(workshop) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        for one in client.networks(filters={"label": f"{WORKSHOP_LABEL}={workshop.name}"}):
+            client.remove_network(one["Id"])
+
+
+def make_template(workshop: Workshop, say: Callable[[str], None]) -> None:
+    """Make the disk that learners' disks are copies of: a seat starts on it once and loads the pack.
+
+    Raises:
+        EngineError: The seat's engine did not come up, or did not load the pack.
+    """
+    if workshop.disk(disks.TEMPLATE).exists():
+        return
+    say("Preparing the disk that every learner's is a copy of")
+    disks.make(workshop, disks.TEMPLATE)
+    try:
+        disks.mount(workshop, disks.TEMPLATE)
+        _load_pack(workshop)
+    except BaseException:
+        disks.unmount(workshop, disks.TEMPLATE)
+        workshop.disk(disks.TEMPLATE).unlink()
+        raise
+    # Each engine makes an identity of its own when it starts.
+    (workshop.home(disks.TEMPLATE) / ".local/share/docker/engine-id").unlink(missing_ok=True)
+    disks.unmount(workshop, disks.TEMPLATE)
+
+
+def _load_pack(workshop: Workshop) -> None:
+    client: Any = api()
+    with engine_answers():
+        container_id = _create(client, workshop, disks.TEMPLATE)
+        try:
+            client.start(container_id)
+            _wait_for_pack(client, container_id, bool(workshop.pack))
+            client.stop(container_id, timeout=20)
+        finally:
+            client.remove_container(container_id, force=True)
+
+
+def _create(client: Any, workshop: Workshop, login: str) -> str:
+    binds = {str(workshop.home(login)): {"bind": "/home/learner", "mode": "rw"}}
+    if workshop.pack:
+        binds[workshop.pack] = {"bind": "/opt/pack", "mode": "ro"}
+    settings = client.create_host_config(
+        binds=binds, mem_limit=workshop.limits.memory_bytes, network_mode=workshop.network, **seat_host_config(workshop)
+    )
+    made = client.create_container(
+        workshop.image,
+        ["sleep", "infinity"],
+        name=workshop.container(login),
+        host_config={**settings, **UNMASKED},
+        labels=seat_labels(workshop),
+        user="1000:1000",
+    )
+    return str(made["Id"])
+
+
+def run_in(container_id: str, command: list[str], *, user: str = "1000:1000") -> tuple[int, str]:
+    """Run a command inside a seat and return its exit code and what it printed."""
+    client: Any = api()
+    with engine_answers():
+        made = client.exec_create(container_id, command, user=user)
+        output = client.exec_start(made["Id"])
+        return int(client.exec_inspect(made["Id"])["ExitCode"]), output.decode("utf-8", "replace")
+
+
+def _wait_for_pack(client: Any, container_id: str, has_pack: bool) -> None:
+    deadline = time.monotonic() + _TEMPLATE_LIMIT_S
+    asked = ["sh", "-c", "docker version >/dev/null 2>&1 && test -e /run/user/1000/pack.done"]
+    while run_in(container_id, asked)[0] != 0:
+        running = client.inspect_container(container_id)["State"]["Running"]
+        if time.monotonic() > deadline or not running:
+            told = run_in(container_id, ["tail", "-n", "3", "/run/user/1000/engine.log"])[1] if running else ""
+            raise EngineError(
+                f"The engine inside a seat did not come up: {told.strip() or 'its container ended'}",
+                hint="See what a seat needs of its host in deploy/workshop/README.md.",
+            )
+        time.sleep(0.5)
+    if has_pack and not run_in(container_id, ["docker", "images", "-q"])[1].strip():
+        told = run_in(container_id, ["tail", "-n", "3", "/run/user/1000/pack.log"])[1]
+        raise EngineError(
+            f"The pack gave the seat's engine no image: {told.strip() or 'it holds no archive'}",
+            hint="Give --pack an archive of `docker save`, or a folder with one, readable by everybody.",
+        )
+
+
+def memory_bytes(container_id: str) -> int:
+    """Return what a seat's processes hold in memory now, without the page cache that the kernel may drop."""
+    client: Any = api()
+    with engine_answers():
+        told = client.stats(container_id, stream=False, one_shot=True).get("memory_stats", {})
+    inner = told.get("stats", {})
+    return max(0, int(told.get("usage", 0)) - int(inner.get("total_inactive_file", inner.get("inactive_file", 0))))
