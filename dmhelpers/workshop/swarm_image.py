@@ -44,7 +44,7 @@ def build_hub_image(seat: str = IMAGE, tag: str = HUB_IMAGE, *, say: Say = lambd
         context = Path(scratch) / "context"
         shutil.copytree(root / "deploy" / "swarm" / "hub", context)
         say("Fetching the spawner, the culler and the proxy")
-        _fetch(context, root)
+        fetch(context, root)
         say(f"Building {tag} on {seat}")
         options = ["--provenance=false", "--load", f"--build-arg=SEAT={seat}", f"--label={COURSE}.workshop=image"]
         docker_cli(["buildx", "build", *options, "-t", tag, str(context)], timeout_s=900)
@@ -52,7 +52,12 @@ def build_hub_image(seat: str = IMAGE, tag: str = HUB_IMAGE, *, say: Say = lambd
         return str(api().inspect_image(tag)["Id"])
 
 
-def _fetch(context: Path, root: Path) -> None:
+def fetch(context: Path, root: Path) -> None:
+    """Fetch into ``packages/`` and ``proxy/`` of a folder what the hub needs beside a seat's image.
+
+    Raises:
+        EngineError: pip or npm ended with an error.
+    """
     packages, proxy = context / "packages", context / "proxy"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(packages)]
     constraints = ["--constraint", str(root / "constraints.txt")]

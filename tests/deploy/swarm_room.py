@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -83,9 +84,11 @@ class Node:
         """Wait until its dockerd answers."""
         start.wait_until_ready(self.engine, self.folder / "dockerd.log", self._answers)
 
-    def docker(self, *args: str, timeout_s: float = 60, check: bool = True) -> str:
+    def docker(
+        self, *args: str, timeout_s: float = 60, check: bool = True, environment: Mapping[str, str] | None = None
+    ) -> str:
         """Run `docker args…` against this node and return what it printed."""
-        done = docker_cli(["--host", self.host, *args], timeout_s=timeout_s, check=check)
+        done = docker_cli(["--host", self.host, *args], timeout_s=timeout_s, check=check, environment=environment)
         return done.stdout.strip()
 
     def kill(self) -> None:

@@ -76,7 +76,7 @@ class Visitor:
         """Tell whether their own server answers them; the first time it sends them to the hub and back."""
         try:
             if self._status() == 403:
-                self.get(f"/user/{self.login}/")
+                self.get(f"/user/{self.login}/files/none")  # a page that asks who one is
             return self._status() == 200
         except requests.RequestException:
             return False
@@ -110,7 +110,7 @@ def until(holds: Callable[[], Any], what: str, limit_s: float = 120.0) -> float:
     while not holds():
         waited = time.monotonic() - began
         assert waited < limit_s, f"waited {waited:.0f} s for {what}"
-        time.sleep(0.25)
+        time.sleep(0.5)
     return time.monotonic() - began
 
 
