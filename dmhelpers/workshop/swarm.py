@@ -23,7 +23,7 @@ SEAT_LABEL = f"{COURSE}.seat"
 """On every seat's service and on its node-local volume, with the learner as its value."""
 
 RUNTIME = {"XDG_RUNTIME_DIR": "/tmp/run", "DOCKER_HOST": "unix:///tmp/run/docker.sock"}  # noqa: S108
-"""Where a seat keeps its sockets: Swarm can give a tmpfs to no other user than root, so it is a folder of ``/tmp``."""
+"""Where a seat keeps its sockets: Swarm gives a tmpfs to no other user than root, so it is a folder of ``/tmp``."""
 
 _VARIABLE = "WORKSHOP_"
 _USER = 1000

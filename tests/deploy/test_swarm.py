@@ -19,7 +19,7 @@ pytestmark = pytest.mark.private_engine
 
 LEARNERS = 6
 PORT = 8000
-_PROC_AND_SYS = "mount -t proc proc /tmp/new && mount -t sysfs sysfs /tmp/new"
+_PROC_AND_SYS = "mount -t proc proc /tmp/new && mount -t sysfs -o ro sysfs /tmp/new"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def test_seats_spread_over_the_nodes(taught: Class) -> None:
 
 
 def test_prepared_node_lets_a_seat_mount_what_an_engine_must(taught: Class) -> None:
-    """As user 1000 a seat may mount a proc and a sysfs of its own and open the tun device, as a rootless engine does."""
+    """As user 1000 a seat may mount a proc and a sysfs of its own and open tun, as a rootless engine does."""
     seat = _seat_container(taught.hub_node)
     inside = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--net", "--mount"]
     taught.hub_node.docker("exec", seat, "mkdir", "-p", "/tmp/new")
