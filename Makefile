@@ -7,7 +7,7 @@ TESTS ?=
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine bases lab measure course notebooks site test test-browser check ci format bench lock cleanup clean
+.PHONY: help setup engine bases pack lab measure course notebooks site slides test test-browser check ci format bench lock cleanup clean
 
 # $(call extra,NAME,MODULE): what only some targets need is installed when one of them first asks for it.
 extra = $(PY) -c 'import $(2)' 2>/dev/null || { echo "setup: installing what the $(1) needs into .venv"; \
@@ -25,6 +25,9 @@ engine: setup ## Use the Docker Engine that is there; else, as root on Debian or
 bases: engine ## Pull the base images, or assemble stand-ins where no registry answers.
 	@$(DMHELPERS) bases prepare
 
+pack: bases ## Keep everything that the course downloads in one file, build/course-pack.tar, for a room without network.
+	@$(DMHELPERS) pack
+
 lab: bases ## Open the course in JupyterLab, with everything set up.
 	@sh scripts/lab.sh
 
@@ -41,12 +44,19 @@ site: setup ## Build the course's site from the solutions and their outputs, wit
 	@$(call extra,site,myst_nb$(comma) sphinx_book_theme)
 	@$(PY) docs/site/build.py
 
+slides: setup ## Make the instructor's slides from the solutions, without running them, into build/slides/.
+	@$(call extra,slides,sphinx_revealjs$(comma) nbconvert)
+	@$(PY) docs/slides/build.py
+
 test: bases ## Run every test, on both image stores where the course started the engine.
 	@$(PY) scripts/run_tests.py $(TESTS)
 
 test-browser: bases ## Work through the notebooks in a real JupyterLab with a headless Chromium.
 	@$(call extra,browser,playwright)
+	@$(call extra,workshop,jupyterhub)
+	@$(call extra,slides,sphinx_revealjs)
 	@sh scripts/chromium.sh
+	@sh scripts/proxy.sh
 	@$(PY) scripts/run_tests.py --browser $(TESTS)
 
 check: setup ## Check style, formatting and types, notebooks too.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dmhelpers.course.puzzles.quiz import quiz
     from dmhelpers.course.samples import sample, samples
     from dmhelpers.course.scores import score
+    from dmhelpers.course.sharing import sharing
     from dmhelpers.engine.cleanup import cleanup
     from dmhelpers.engine.containers import run, serve
     from dmhelpers.engine.doctor import doctor
@@ -70,6 +71,7 @@ _HOMES = {
     "samples": "dmhelpers.course.samples",
     "score": "dmhelpers.course.scores",
     "serve": "dmhelpers.engine.containers",
+    "sharing": "dmhelpers.course.sharing",
     "stage_graph": "dmhelpers.show.stage_graph",
     "stage_picker": "dmhelpers.show.stage_picker",
     "stages": "dmhelpers.show.tables",
@@ -113,6 +115,7 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
     "quiz",
     "progress",
     "score",
+    "sharing",
     "clinic",
     "cleanup",
     "DmHelpersError",
@@ -120,10 +123,15 @@ __all__ = [  # noqa: RUF022  in the order of a lesson
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Add the course's cell magic, `%%dockerfile`, to a notebook: this is what `%load_ext dmhelpers` calls."""
+    """Add the course's cell magic, `%%dockerfile`, to a notebook: this is what `%load_ext dmhelpers` calls.
+
+    In a workshop, it also reports that the notebook was opened.
+    """
     from dmhelpers.course.magic import register
+    from dmhelpers.course.reporting import notebook_opened
 
     register(shell)
+    notebook_opened(shell)
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dmhelpers.cli_pack import add_pack
 from dmhelpers.errors import DmHelpersError
+from dmhelpers.workshop.commands import add_workshop
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -60,6 +62,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_record(commands)
     _add_engine(commands)
     _add_bases(commands)
+    add_pack(commands, _add)
+    add_workshop(commands, _add)
     _add(
         commands, "cleanup", "remove what the course made on the engine (base images stay) and nothing else", _cleanup
     )
@@ -198,7 +202,7 @@ def _bases_list(_: argparse.Namespace) -> int:
 
     for one in bases.status():
         size = docker_size(one.size_bytes) if one.present and one.size_bytes else "-"
-        maker = "made by the course" if one.course_made else ""
+        maker = "from the pack" if one.packed else "made by the course" if one.course_made else ""
         print(f"{one.name:<24} {one.origin or 'not here':<10} {size:>8}  {maker}".rstrip())
     return 0
 

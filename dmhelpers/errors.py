@@ -11,6 +11,7 @@
     │   ├── EngineRefused          the Engine API answered with an error
     │   └── TimeLimitReached       a command, build or container ran past its limit
     ├── BaseImageError             a base image is not here and cannot be had
+    ├── PackError                  a pack is damaged, is none, or cannot be made or loaded
     ├── NotFound
     │   ├── SampleNotFound
     │   ├── StageNotFound
@@ -109,6 +110,10 @@ class TimeLimitReached(EngineError):
 
 class BaseImageError(DmHelpersError):
     """A base image is not on the engine and could not be pulled or assembled."""
+
+
+class PackError(DmHelpersError):
+    """A pack is damaged or is none, or it cannot be made or loaded here."""
 
 
 class NotFound(DmHelpersError):

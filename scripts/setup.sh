@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the project's Python environment in .venv: finds a Python, installs what is missing, says what it installs.
 # A second run, with nothing changed, ends at once.
+# DMHELPERS_PACK=FILE: take the Python packages from a pack (`dmhelpers pack`), and ask no network.
 set -eu
 cd "$(dirname "$0")/.."
 venv=.venv
@@ -59,9 +60,17 @@ if ! { $venv/bin/python -m pip --version && [ "$(cat $stamp.folder 2>/dev/null |
     rm -rf $venv
     "$python" -m venv $venv
 fi
+set -- --constraint constraints.txt --editable '.[test,dev]'
+if [ -n "${DMHELPERS_PACK:-}" ]; then
+    say "setup: verifying the Python packages in $DMHELPERS_PACK"
+    wheels=build/pack-wheels
+    mkdir -p build
+    trap 'rm -rf "$wheels"' EXIT
+    PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $venv/bin/python -m dmhelpers.engine.pack.unpack "$DMHELPERS_PACK" wheels "$wheels"
+    set -- --no-index --find-links "$wheels" "$@"
+fi
 say "setup: installing the project and its Python packages into $venv (about a minute the first time)"
-$venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
-    --constraint constraints.txt --editable '.[test,dev]'
+$venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile "$@"
 wanted_stamp >$stamp
 pwd >$stamp.folder
 packages=$(find $venv/lib/python*/site-packages -maxdepth 1 -name '*.dist-info' | wc -l)

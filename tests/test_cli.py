@@ -11,8 +11,12 @@ import pytest
 from dmhelpers import cli
 from dmhelpers.errors import BuildFailed, EngineUnavailable
 
-COMMANDS = ("doctor", "measure", "clinic", "record", "engine", "bases", "cleanup")
-SUBCOMMANDS = {"engine": ("up", "status", "down"), "bases": ("list", "prepare", "remove")}
+COMMANDS = ("doctor", "measure", "clinic", "record", "engine", "bases", "pack", "cleanup")
+SUBCOMMANDS = {
+    "engine": ("up", "status", "down"),
+    "bases": ("list", "prepare", "remove"),
+    "pack": ("make", "verify", "load", "serve"),
+}
 
 
 def run(*args, **environment):

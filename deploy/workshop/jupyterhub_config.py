@@ -1,9 +1,20 @@
 """The hub's configuration. `dmhelpers workshop up` starts JupyterHub with it; settings come from the workshop's folder."""
 
-from dmhelpers.workshop import hub, settings
+from dmhelpers.workshop import hub, roster, settings
+from dmhelpers.workshop.view.config import hub_entries
 
 c = get_config()  # noqa: F821  JupyterHub gives it
 workshop = settings.load()
 hub.configure(c, workshop)
 
-# A further service adds its entries here: c.JupyterHub.services += […] and c.JupyterHub.load_roles += […].
+# The instructor's view: who opened, passed or is stuck on which check.
+people = roster.load(workshop.roster_file)
+view = hub_entries(
+    instructors=[one.login for one in people.values() if one.instructor],
+    hub_url=workshop.view_url,
+    state_folder=workshop.folder / "view",
+    port=workshop.view_port,
+)
+# Seats cannot reach this machine's loopback, where the proxy may be; they report to the service itself.
+view.services[0]["url"] = workshop.view_url
+view.add_to(c)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,12 @@ FILE = "progress.json"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How far one exercise is: whether a check ever said done, and how many checks were made."""
+    """How far one exercise is: whether a check ever said done, how many were made, and when (None: not known)."""
 
     done: bool = False
     tries: int = 0
+    first_try: datetime | None = None
+    done_at: datetime | None = None
 
 
 def progress() -> pd.DataFrame:
@@ -81,6 +84,22 @@ def note_puzzle(name: str, *, done: bool) -> Record:
     return _note("puzzles", name, done=done)
 
 
+def note_opened(notebook: str) -> None:
+    """Keep that a notebook was opened now, in place of when it was before.
+
+    Raises:
+        InputError: The workspace cannot be written to.
+    """
+    with _updating() as content:
+        content["opened"] = {**_part(content, "opened"), notebook: _now()}
+
+
+def opened() -> dict[str, datetime]:
+    """Return when each notebook was last opened, by its name; only a workshop keeps that."""
+    found = {name: _moment(raw) for name, raw in _part(_read(progress_file()), "opened").items()}
+    return {name: when for name, when in found.items() if when is not None}
+
+
 def guesses(name: str) -> dict[str, Any]:
     """Return what was guessed under that name: plain JSON values, empty where nothing was."""
     found = _read(progress_file())["guesses"].get(name)
@@ -106,7 +125,7 @@ def _records(part: str) -> dict[str, Record]:
     found: dict[str, Record] = {}
     for name, raw in _part(_read(progress_file()), part).items():
         if isinstance(raw, dict):
-            found[name] = Record(bool(raw.get("done")), _whole(raw.get("tries")))
+            found[name] = _record(raw)
     return found
 
 
@@ -115,9 +134,30 @@ def _note(part: str, name: str, *, done: bool) -> Record:
         known = _part(content, part)
         raw = known.get(name)
         old = raw if isinstance(raw, dict) else {}
-        new = Record(bool(old.get("done")) or done, _whole(old.get("tries")) + 1)
-        content[part] = {**known, name: {"done": new.done, "tries": new.tries}}
-    return new
+        times = {"first_try": old.get("first_try", "" if old else _now())}
+        if done or old.get("done"):
+            times["done_at"] = old.get("done_at", "" if old.get("done") else _now())
+        entry = {"done": bool(old.get("done")) or done, "tries": _whole(old.get("tries")) + 1}
+        entry |= {key: when for key, when in times.items() if when}
+        content[part] = {**known, name: entry}
+    return _record(entry)
+
+
+def _record(raw: dict[str, Any]) -> Record:
+    when = (_moment(raw.get(key)) for key in ("first_try", "done_at"))
+    return Record(bool(raw.get("done")), _whole(raw.get("tries")), *when)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None
 
 
 def _part(content: dict[str, Any], part: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dmhelpers.engine.client import api, endpoint
 from dmhelpers.errors import EngineError, EngineUnavailable, InputError, NotFound
-from dmhelpers.workshop import cards, disks, proxy, roster, seats, services, settings
+from dmhelpers.workshop import cards, disks, packs, proxy, roster, seats, services, settings
 from dmhelpers.workshop.image import IMAGE, build_image
 from dmhelpers.workshop.settings import Limits, Workshop
 
@@ -171,8 +171,10 @@ def _workshop(wanted: Wanted, folder: Path) -> Workshop:
         hub_address="",
         hub_port=0,
         proxy_port=free_port("127.0.0.1"),
+        view_port=0,
+        mirror_port=0,
         engine_host=endpoint().host,
-        pack=_pack_folder(wanted.pack),
+        pack=_pack(wanted.pack),
         limits=wanted.limits,
         idle_after_s=wanted.idle_after_s,
     )
@@ -191,6 +193,10 @@ def _prepare(workshop: Workshop, wanted: Wanted, say: Say) -> list[roster.Card]:
     gateway = seats.make_network(workshop.network, workshop.name)
     object.__setattr__(workshop, "hub_address", gateway)
     object.__setattr__(workshop, "hub_port", free_port(gateway))
+    object.__setattr__(workshop, "view_port", free_port(gateway))
+    if packs.has_packages(workshop.pack) and not workshop.mirror_port:
+        # The learners' images know it by this port, so that it stays the same when the workshop is started again.
+        object.__setattr__(workshop, "mirror_port", free_port(gateway))
     for name in ("proxy_token", "culler_token"):
         token = workshop.folder / name
         if not token.exists():
@@ -225,13 +231,14 @@ def _enrol(workshop: Workshop, names: Sequence[str]) -> list[roster.Card]:
     return made
 
 
-def _pack_folder(pack: Path | None) -> str:
+def _pack(pack: Path | None) -> str:
     if pack is None:
         return ""
-    folder = pack if pack.is_dir() else pack.parent
-    if not pack.exists():
+    if not pack.is_file():
         raise InputError(f"There is no pack at {str(pack)!r}.", hint="Make one with: dmhelpers pack")
-    return str(folder.resolve())
+    if not pack.stat().st_mode & stat.S_IROTH:
+        raise InputError(f"Learners may not read the pack {str(pack)!r}.", hint=f"Let them: chmod a+r {str(pack)!r}")
+    return str(pack.resolve())
 
 
 def _open_tun(workshop: Workshop) -> None:

@@ -74,7 +74,7 @@ def _configure_seats(c: Any, workshop: Workshop) -> None:
     c.DockerSpawner.notebook_dir = "/home/learner/course"
     c.DockerSpawner.default_url = LANDING
     c.DockerSpawner.volumes = {str(workshop.home("{username}")): "/home/learner"}
-    c.DockerSpawner.read_only_volumes = {workshop.pack: "/opt/pack"} if workshop.pack else {}
+    c.DockerSpawner.read_only_volumes = {workshop.pack: workshop.pack_mount} if workshop.pack else {}
     c.DockerSpawner.mem_limit = limits.memory_bytes
     c.DockerSpawner.cpu_limit = limits.cpus
     c.DockerSpawner.extra_host_config = seat_host_config(workshop)

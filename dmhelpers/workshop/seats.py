@@ -91,8 +91,6 @@ def make_template(workshop: Workshop, say: Callable[[str], None]) -> None:
         disks.unmount(workshop, disks.TEMPLATE)
         workshop.disk(disks.TEMPLATE).unlink()
         raise
-    # Each engine makes an identity of its own when it starts.
-    (workshop.home(disks.TEMPLATE) / ".local/share/docker/engine-id").unlink(missing_ok=True)
     disks.unmount(workshop, disks.TEMPLATE)
 
 
@@ -111,7 +109,7 @@ def _load_pack(workshop: Workshop) -> None:
 def _create(client: Any, workshop: Workshop, login: str) -> str:
     binds = {str(workshop.home(login)): {"bind": "/home/learner", "mode": "rw"}}
     if workshop.pack:
-        binds[workshop.pack] = {"bind": "/opt/pack", "mode": "ro"}
+        binds[workshop.pack] = {"bind": workshop.pack_mount, "mode": "ro"}
     settings = client.create_host_config(
         binds=binds, mem_limit=workshop.limits.memory_bytes, network_mode=workshop.network, **seat_host_config(workshop)
     )
@@ -121,6 +119,7 @@ def _create(client: Any, workshop: Workshop, login: str) -> str:
         name=workshop.container(login),
         host_config={**settings, **UNMASKED},
         labels=seat_labels(workshop),
+        environment={"WORKSHOP_MIRROR": workshop.mirror or "off"},
         user="1000:1000",
     )
     return str(made["Id"])

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from dmhelpers.errors import EngineError
+from dmhelpers.workshop import packs
 from dmhelpers.workshop.image import course_root
 from dmhelpers.workshop.settings import VARIABLE, Workshop
 
@@ -145,6 +146,8 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
         _program(folder, "proxy", proxy_command, f'CONFIGPROXY_AUTH_TOKEN="{token}"'),
         _program(folder, "hub", f"{sys.executable} -m jupyterhub -f {config}", hub_variables),
     ]
+    if workshop.mirror:
+        parts.append(_program(folder, "mirror", packs.mirror_command(workshop), f'{VARIABLE}="{folder}"'))
     if workshop.idle_after_s:
         culler_token = (folder / "culler_token").read_text(encoding="utf-8")
         variables = f'JUPYTERHUB_API_TOKEN="{culler_token}",JUPYTERHUB_API_URL="{hub}/hub/api"'

@@ -25,7 +25,7 @@ class Limits:
     memory_bytes: int = 1_500_000_000
     cpus: float = 1.0
     processes: int = 512
-    disk_bytes: int = 4_000_000_000
+    disk_bytes: int = 7_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ class Workshop:
         hub_port: The hub's own port.
         proxy_port: The port of the proxy's own API, on the loopback interface.
         engine_host: The address of the engine that the seats run on.
-        pack: The folder that every seat sees, read-only, as `/opt/pack`; ``""`` for none.
+        view_port: The port at the hub's address of the instructor's view, to which seats report.
+        mirror_port: The port at the hub's address where builds find the pack's packages; 0 for none.
+        pack: The file that every seat sees, read-only, in `/opt/pack`; ``""`` for none.
         limits: What one learner may use.
         idle_after_s: Seconds without use after which a seat is stopped; 0 for never.
     """
@@ -55,6 +57,8 @@ class Workshop:
     hub_address: str
     hub_port: int
     proxy_port: int
+    view_port: int
+    mirror_port: int
     engine_host: str
     pack: str
     limits: Limits
@@ -65,6 +69,21 @@ class Workshop:
         """The address that learners open."""
         host = "127.0.0.1" if self.address in ("", "0.0.0.0") else self.address  # noqa: S104  compared, not bound
         return f"http://{host}:{self.port}"
+
+    @property
+    def mirror(self) -> str:
+        """The address where builds find the pack's packages; ``""`` where there is none."""
+        return f"http://{self.hub_address}:{self.mirror_port}" if self.mirror_port else ""
+
+    @property
+    def view_url(self) -> str:
+        """The address at which the instructor's view listens; seats reach it, and may only report."""
+        return f"http://{self.hub_address}:{self.view_port}"
+
+    @property
+    def pack_mount(self) -> str:
+        """Where a seat sees the pack."""
+        return f"/opt/pack/{Path(self.pack).name}"
 
     @property
     def network(self) -> str:

@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import time
+from unittest.mock import ANY
 
 import pytest
 
 from dmhelpers.course import kept
 from dmhelpers.course.checks import exercises
-from dmhelpers.course.progress import note_check, note_guesses, progress, progress_file, records
+from dmhelpers.course.progress import Record, note_check, note_guesses, progress, progress_file, records
 from dmhelpers.errors import InputError
 
 
@@ -49,8 +50,12 @@ def test_the_file_is_plain_and_holds_guesses_too():
     note_check("01-a", done=True)
     note_guesses("05-size", {"single": "450MB"})
     note_check("01-b", done=False)
+    now = {"first_try": ANY}
     assert json.loads(progress_file().read_text()) == {
-        "exercises": {"01-a": {"done": True, "tries": 1}, "01-b": {"done": False, "tries": 1}},
+        "exercises": {
+            "01-a": {"done": True, "tries": 1, "done_at": ANY, **now},
+            "01-b": {"done": False, "tries": 1, **now},
+        },
         "guesses": {"05-size": {"single": "450MB"}},
     }
     assert [one.name for one in progress_file().parent.iterdir()] == ["progress.json"]
@@ -70,7 +75,9 @@ def test_a_damaged_file_is_put_aside_and_not_lost(content):
 
 def test_notebooks_that_write_at_once_lose_nothing():
     """Checks counted by several processes at the same time are all counted."""
-    code = "from dmhelpers.course.progress import note_check\nfor _ in range(25): note_check('01-a', done=False)"
+    code = (
+        "from dmhelpers.course.progress import Record, note_check\nfor _ in range(25): note_check('01-a', done=False)"
+    )
     running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]
     assert [one.wait(timeout=60) for one in running] == [0, 0, 0]
     assert records()["01-a"].tries == 75
@@ -103,3 +110,28 @@ def test_a_workspace_that_cannot_be_written_to_is_an_error_with_its_cure(tmp_pat
     with pytest.raises(InputError, match="cannot be kept") as caught:
         note_check("01-a", done=True)
     assert "DMHELPERS_WORKSPACE" in caught.value.hint
+
+
+def test_the_first_try_and_the_first_pass_are_dated():
+    """When an exercise was first tried and when it first passed is kept; later checks change neither."""
+    note_check("03-a", done=False)
+    tried = records()["03-a"]
+    assert (tried.first_try is not None, tried.done_at) == (True, None)
+    passed = note_check("03-a", done=True)
+    assert passed.first_try == tried.first_try
+    assert passed.done_at >= passed.first_try
+    content = json.loads(progress_file().read_text())
+    content["exercises"]["03-a"]["done_at"] = "2026-01-02T03:04:05+00:00"
+    progress_file().write_text(json.dumps(content))
+    assert note_check("03-a", done=False).done_at.year == 2026
+
+
+def test_a_file_from_before_dates_were_kept_goes_on():
+    """An older file's exercises have no dates, and get none that would be untrue."""
+    progress_file().parent.mkdir(parents=True)
+    progress_file().write_text(
+        '{"exercises": {"03-a": {"done": true, "tries": 2}, "03-b": {"done": false, "tries": 2}}}'
+    )
+    assert note_check("03-a", done=True) == Record(True, 3)
+    now_done = note_check("03-b", done=True)
+    assert (now_done.first_try, now_done.done_at is not None) == (None, True)

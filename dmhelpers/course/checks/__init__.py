@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
-from dmhelpers.course import progress, scores
+from dmhelpers.course import progress, reporting, scores
 from dmhelpers.course.checks.records import Exercise, Hint, Look, NotYet, Verdict
 from dmhelpers.errors import DmHelpersError, EngineUnavailable, InputError, near_matches
 
@@ -99,4 +99,5 @@ def _note(exercise: Exercise, look: Look, *, done: bool) -> str:
             scores.note_try(exercise.number, passed=done, **asdict(look.weight))
     except InputError as error:
         return str(error)
+    reporting.report()
     return ""

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -83,14 +83,25 @@ def stream(archive: ImageArchive) -> Iterator[bytes]:
         }
     ]
     for layer in archive.layers:
-        yield _header(_layer_name(layer), layer.file.stat().st_size)
         with layer.file.open("rb") as handle:
-            while piece := handle.read(_CHUNK_BYTES):
-                yield piece
-        yield _padding(layer.file.stat().st_size)
+            yield from entry(_layer_name(layer), layer.file.stat().st_size, _pieces(handle))
     for name, content in ((config_name, archive.config), ("manifest.json", json.dumps(manifest).encode())):
-        yield _header(name, len(content)) + content + _padding(len(content))
+        yield from entry(name, len(content), [content])
     yield b"\0" * 2 * tarfile.BLOCKSIZE
+
+
+def _pieces(handle: IO[bytes]) -> Iterator[bytes]:
+    while piece := handle.read(_CHUNK_BYTES):
+        yield piece
+
+
+def entry(name: str, size_bytes: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield one file of a tar archive: its header, its bytes, and zeros up to a whole block."""
+    info = tarfile.TarInfo(name)
+    info.size = size_bytes
+    yield info.tobuf(tarfile.USTAR_FORMAT)
+    yield from pieces
+    yield b"\0" * (-size_bytes % tarfile.BLOCKSIZE)
 
 
 def _config(recipe: Recipe, layers: tuple[Layer, ...], labels: Mapping[str, str]) -> dict[str, Any]:
@@ -120,16 +131,6 @@ def _config(recipe: Recipe, layers: tuple[Layer, ...], labels: Mapping[str, str]
 
 def _layer_name(layer: Layer) -> str:
     return f"{layer.digest.removeprefix('sha256:')}.tar"
-
-
-def _header(name: str, size_bytes: int) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size = size_bytes
-    return info.tobuf(tarfile.USTAR_FORMAT)
-
-
-def _padding(size_bytes: int) -> bytes:
-    return b"\0" * (-size_bytes % tarfile.BLOCKSIZE)
 
 
 class _Hashing(io.RawIOBase):

@@ -19,7 +19,7 @@ from dmhelpers.engine.bases.recipe import CertificateCheck, certificate_check
 from dmhelpers.engine.bases.tree import text_entry, write_tar
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import engine_info
-from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.engine.labels import COURSE_LABELS, PACK_MIRROR
 from dmhelpers.engine.places import cache_folder
 
 BUNDLE_PATH = "/etc/ssl/certs/ca-certificates.crt"
@@ -55,7 +55,8 @@ def with_certificates(name: str, image: dict[str, Any], *, progress: Callable[[s
     wanted = os.environ.get("DMHELPERS_CA_OVERLAY", "")
     labels = image["Config"].get("Labels") or {}
     digest = bundle_digest()
-    if wanted == "0" or (not wanted and labels.get(CA_KEY) == digest):
+    # A base from a pack asks the pack's mirror, and that needs no certificate.
+    if wanted == "0" or (not wanted and (labels.get(CA_KEY) == digest or labels.get(PACK_MIRROR))):
         return None
     key = hashlib.sha256(f"{image['Id']} {digest}".encode()).hexdigest()
     reference = overlay_reference(name)

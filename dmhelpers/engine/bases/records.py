@@ -31,7 +31,8 @@ class BaseStatus:
     """One base image, present or not.
 
     `course_made` is true for what the course pulled or assembled here (and may remove), `recipe` where
-    the course can assemble it from packages. `image_id` is ``""`` and `size_bytes` 0 where it is absent.
+    the course can assemble it from packages, `packed` for one that came from a pack. `image_id` is ``""`` and
+    `size_bytes` 0 where it is absent.
     """
 
     name: str
@@ -41,6 +42,7 @@ class BaseStatus:
     size_bytes: int
     course_made: bool
     recipe: bool
+    packed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

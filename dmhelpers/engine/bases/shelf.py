@@ -14,7 +14,8 @@ from dmhelpers.engine.bases.recipe import known, recipe
 from dmhelpers.engine.bases.records import BaseImage, BaseStatus, Origin
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import engine_info
-from dmhelpers.engine.labels import BASE_NAME, BASE_ORIGIN
+from dmhelpers.engine.labels import BASE_NAME, BASE_ORIGIN, PACK
+from dmhelpers.engine.pack import service
 from dmhelpers.engine.places import cache_folder
 from dmhelpers.errors import BaseImageError, InputError, near_matches
 
@@ -60,6 +61,8 @@ def _found(name: str, tell: Progress) -> list[Any]:
             if image is None:
                 origin = _obtain(official, tell)
                 image = _inspect_new(official)
+    if _packed(image):
+        service.keep_running()  # what builds on it downloads from there
     if _stands_in(image, official):
         origin = "assembled"
     reference = overlay.with_certificates(official, image, progress=tell)
@@ -189,13 +192,21 @@ def _stands_in(image: dict[str, Any], name: str) -> bool:
     return bool(labels.get(BASE_ORIGIN) == "assembled" and labels.get(BASE_NAME) == name)
 
 
+def _packed(image: dict[str, Any]) -> bool:
+    """Return whether it is a base image that came from a pack, and not one that was built on such a one."""
+    loaded = service.recall() if PACK in (image["Config"].get("Labels") or {}) else None
+    return loaded is not None and image["Id"] in loaded.images.values()
+
+
 def _status(name: str, image_id: str, ours: frozenset[str]) -> BaseStatus:
     image = inspect(name) if image_id else None
     if image is None:
         return BaseStatus(name, False, None, "", 0, False, name in known())
     origin: Origin = "assembled" if _stands_in(image, name) else "local"
     course_made = image["Id"] in ours
-    return BaseStatus(name, True, origin, image["Id"], size_bytes(image["Id"]), course_made, name in known())
+    return BaseStatus(
+        name, True, origin, image["Id"], size_bytes(image["Id"]), course_made, name in known(), _packed(image)
+    )
 
 
 def _no_recipe_hint(name: str) -> str:

@@ -47,7 +47,7 @@ def wheel_file(wheel: Wheel, *, progress: Callable[[str], None]) -> Path:
 def _download(wheel: Wheel, folder: Path) -> Path:
     requirement = folder / "requirement.txt"
     requirement.write_text(f"{wheel.package}=={wheel.version} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-    command = [*_pip(), "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+    command = [*pip(), "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
     command += ["--platform", wheel.platform, "--dest", str(folder), "--requirement", str(requirement)]
     try:
         done = subprocess.run(
@@ -62,7 +62,12 @@ def _download(wheel: Wheel, folder: Path) -> Path:
 
 
 @functools.cache
-def _pip() -> tuple[str, ...]:
+def pip() -> tuple[str, ...]:
+    """Return the start of a command that runs pip.
+
+    Raises:
+        BaseImageError: This Python has none.
+    """
     if importlib.util.find_spec("pip") is not None:
         return (sys.executable, "-m", "pip")
     on_path = shutil.which("pip3") or shutil.which("pip")

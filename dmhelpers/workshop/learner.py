@@ -1,0 +1,196 @@
+"""A learner as the hub sees one: logs in with a code, starts a seat, runs cells in a kernel over its WebSocket.
+
+It does over HTTP what a browser does, cookies and XSRF included, so that what it measures is what learners get.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from dmhelpers.errors import EngineError, TimeLimitReached
+
+_REQUEST_LIMIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a cell gave: all its text, and the error that it ended with, ``""`` for none."""
+
+    text: str
+    error: str
+
+
+class Visitor:
+    """One person's session with a workshop.
+
+    Args:
+        url: The workshop's address.
+        login: Who.
+        code: Their code.
+    """
+
+    def __init__(self, url: str, login: str, code: str) -> None:
+        import requests
+
+        self.url, self.login, self._code = url, login, code
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self._token = ""
+
+    def log_in(self) -> int:
+        """Log in as the login page does, and return the status: 200 inside, 403 refused.
+
+        Raises:
+            EngineError: The page has no XSRF cookie to send back.
+        """
+        page = f"{self.url}/hub/login"
+        self.session.get(page, timeout=_REQUEST_LIMIT_S)
+        form = {"username": self.login, "password": self._code, "_xsrf": self._xsrf("/hub/")}
+        # Where the page leads to after that may be a seat that has to start first.
+        answer = self.session.post(f"{page}?next=%2Fhub%2Fhome", data=form, timeout=_REQUEST_LIMIT_S)
+        if answer.status_code == 200:
+            self._make_token()
+        return answer.status_code
+
+    def call(self, method: str, path: str, *, body: Any = None) -> Any:
+        """Send a request with this person's own token and return the response, whatever its status."""
+        headers = {"Authorization": f"token {self._token}"}
+        # Without the session's cookies: with them, a token would not be asked for.
+        import requests
+
+        with requests.Session() as plain:
+            plain.trust_env = False
+            return plain.request(
+                method, f"{self.url}{path}", json=body, headers=headers, timeout=_REQUEST_LIMIT_S, allow_redirects=False
+            )
+
+    def start_seat(self, *, limit_s: float) -> None:
+        """Start the seat and wait until its JupyterLab answers.
+
+        Raises:
+            EngineError: The hub says that it failed.
+            TimeLimitReached: It did not answer in time.
+        """
+        deadline = time.monotonic() + limit_s
+        while True:
+            asked = self.call("POST", f"/hub/api/users/{self.login}/server")
+            if asked.status_code in (201, 202, 400):  # 400: it is starting, or runs
+                break
+            self._wait(deadline, f"the hub answered {asked.status_code} to a start")
+        while True:
+            ready = self.call("GET", f"/user/{self.login}/api/status")
+            if ready.status_code == 200:
+                return
+            state = self.call("GET", f"/hub/api/users/{self.login}")
+            if state.status_code == 200 and not state.json()["pending"] and not state.json()["server"]:
+                raise EngineError(
+                    f"The seat of {self.login} did not start.", hint="See the hub's log for why: dmhelpers workshop status"
+                )
+            self._wait(deadline, f"the seat of {self.login} answers {ready.status_code}")
+
+    def stop_seat(self, *, limit_s: float = 60.0) -> None:
+        """Stop the seat and wait until it is gone."""
+        deadline = time.monotonic() + limit_s
+        while self.call("DELETE", f"/hub/api/users/{self.login}/server").status_code != 204:
+            self._wait(deadline, f"the seat of {self.login} does not stop")
+
+    @contextmanager
+    def kernel(self) -> Iterator[Kernel]:
+        """Give a kernel in the seat, which ends with the block."""
+        base = f"/user/{self.login}/api/kernels"
+        made = self.call("POST", base, body={"name": "python3", "path": "notebooks"})
+        if made.status_code != 201:
+            raise EngineError(f"No kernel started: {made.status_code} {made.text[:200]}", hint="Restart the seat.")
+        kernel_id = made.json()["id"]
+        place = urlsplit(self.url).netloc
+        kernel = Kernel(f"ws://{place}{base}/{kernel_id}/channels", self._token)
+        try:
+            yield kernel
+        finally:
+            kernel.close()
+            self.call("DELETE", f"{base}/{kernel_id}")
+
+    def _make_token(self) -> None:
+        made = self.session.post(
+            f"{self.url}/hub/api/users/{self.login}/tokens",
+            json={"note": "rehearsal", "expires_in": 86400},
+            headers={"X-XSRFToken": self._xsrf("/hub/"), "Referer": f"{self.url}/hub/home"},
+            timeout=_REQUEST_LIMIT_S,
+        )
+        if made.status_code != 201:
+            raise EngineError(f"The hub gives no token: {made.status_code} {made.text[:200]}", hint="Log in again.")
+        self._token = made.json()["token"]
+
+    def _xsrf(self, path: str) -> str:
+        for cookie in self.session.cookies:
+            if cookie.name == "_xsrf" and cookie.path == path:
+                return cookie.value or ""
+        raise EngineError("The hub's login page sets no XSRF cookie.", hint="Is this a JupyterHub? Open it in a browser.")
+
+    @staticmethod
+    def _wait(deadline: float, what: str) -> None:
+        if time.monotonic() > deadline:
+            raise TimeLimitReached(f"Waited too long: {what}.", hint="See the hub's log: dmhelpers workshop status")
+        time.sleep(1.0)
+
+
+class Kernel:
+    """A kernel's channels over one WebSocket."""
+
+    def __init__(self, url: str, token: str) -> None:
+        import websocket
+
+        self._socket = websocket.create_connection(
+            url, timeout=_REQUEST_LIMIT_S, header=[f"Authorization: token {token}"], http_no_proxy=["*"]
+        )
+
+    def close(self) -> None:
+        """Close the connection; the kernel goes on."""
+        self._socket.close()
+
+    def run(self, source: str, *, limit_s: float) -> Ran:
+        """Run a cell and return what it gave.
+
+        Raises:
+            TimeLimitReached: It did not end in time.
+        """
+        import websocket
+
+        asked = uuid.uuid4().hex
+        content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": False}
+        header = {"msg_id": asked, "msg_type": "execute_request", "session": asked, "username": "", "version": "5.3"}
+        message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content}
+        self._socket.send(json.dumps(message))
+        texts: list[str] = []
+        error, deadline = "", time.monotonic() + limit_s
+        while True:
+            self._socket.settimeout(max(0.1, deadline - time.monotonic()))
+            try:
+                told = json.loads(self._socket.recv())
+            except websocket.WebSocketTimeoutException as late:
+                raise TimeLimitReached(
+                    f"A cell ran longer than {limit_s:g} s: {source.splitlines()[0]}", hint="Seat fewer at once."
+                ) from late
+            if told["parent_header"].get("msg_id") != asked:
+                continue
+            kind, inner = told["msg_type"], told["content"]
+            texts += _texts(kind, inner)
+            if kind == "error":
+                error = f"{inner['ename']}: {inner['evalue']}"
+            if kind == "status" and inner["execution_state"] == "idle":
+                return Ran("".join(texts), error)
+
+
+def _texts(kind: str, content: Any) -> Sequence[str]:
+    if kind == "stream":
+        return (content["text"],)
+    if kind in ("execute_result", "display_data"):
+        return (str(content["data"].get("text/plain", "")) + "\n",)
+    return ()

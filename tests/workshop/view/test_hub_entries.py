@@ -1,0 +1,66 @@
+"""What the hub is told, and how often a learner may report."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from dmhelpers.course.reporting import ADDRESS
+from dmhelpers.errors import InputError
+from dmhelpers.workshop.view.config import hub_entries
+from dmhelpers.workshop.view.turns import BURST, CLOSED_S, Turns
+
+
+def test_entries_stand_beside_what_is_there(tmp_path):
+    """Only the role's group may see the page, learners get the address, and other entries stay."""
+    hub = SimpleNamespace(services=[{"name": "idle"}], load_roles=[], load_groups={"others": {}})
+    config = SimpleNamespace(JupyterHub=hub, Spawner=SimpleNamespace(environment={"KEPT": "1"}))
+    hub_entries(instructors=["eve", "ada"], hub_url="http://proxy:8000/base/", state_folder=tmp_path).add_to(config)
+    assert [one["name"] for one in hub.services] == ["idle", "progress"]
+    assert hub.services[1]["url"].startswith("http://127.0.0.1:")
+    assert hub.load_groups == {"others": {}, "instructors": {"users": ["ada", "eve"]}}
+    (role,) = hub.load_roles
+    assert (role["groups"], role["scopes"]) == (["instructors"], ["access:services!service=progress"])
+    environment = {"KEPT": "1", ADDRESS: "http://proxy:8000/base/services/progress/"}
+    assert config.Spawner.environment == environment
+
+
+def test_an_address_that_is_none_is_refused(tmp_path):
+    """A hub's address without http is said before any learner reports to nowhere."""
+    with pytest.raises(InputError, match="8000"):
+        hub_entries(instructors=[], hub_url="proxy:8000", state_folder=tmp_path)
+
+
+def test_the_service_started_by_hand_says_what_it_is(tmp_path):
+    """Without a hub there is no service, and the message says where it belongs."""
+    command = [sys.executable, "-m", "dmhelpers.workshop.view", "--state", str(tmp_path / "state")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": ""}, timeout=60)
+    assert done.returncode == 1
+    assert "hub_entries" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_loop_of_reports_is_slowed_down_and_nobody_elses():
+    """After a burst a learner has one turn a second; the others have theirs."""
+    now = [0.0]
+    turns = Turns(clock=lambda: now[0])
+    assert [turns.take("ada") for _ in range(BURST + 1)] == [True] * BURST + [False]
+    assert turns.take("ben")
+    now[0] += 1.0
+    assert [turns.take("ada"), turns.take("ada")] == [True, False]
+    now[0] += 1000.0
+    assert [turns.take("ada") for _ in range(BURST + 1)] == [True] * BURST + [False]
+
+
+def test_who_left_has_no_turn_while_a_message_may_be_under_way():
+    """After a learner's row was deleted, a message sent before that comes too late to make it again."""
+    now = [0.0]
+    turns = Turns(clock=lambda: now[0])
+    turns.close("ada")
+    now[0] += CLOSED_S - 0.1
+    assert not turns.take("ada")
+    now[0] += 0.2
+    assert turns.take("ada")
