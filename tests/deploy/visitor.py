@@ -1,0 +1,119 @@
+"""A learner's browser in the room, as far as the hub can tell: cookies, forms, redirects, and each form's token."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+
+_NETWORK = 0x40000000
+_LIMIT_S = 30.0
+Answer = TypeVar("Answer")
+
+
+def in_network_of(pid: int, act: Callable[[], Answer]) -> Answer:
+    """Run a function in a thread that has joined a process's network, and return what it returned."""
+
+    def joined() -> Answer:
+        handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None, use_errno=True).setns(handle, _NETWORK) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+        finally:
+            os.close(handle)
+        return act()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(joined).result()
+
+
+class Visitor:
+    """One learner: signs in, starts their server and uses it.
+
+    Args:
+        pid: A process in the network that they sit in.
+        address: The hub's address, such as ``"http://10.77.0.11:8000"``.
+        login: Their login.
+        code: Their code.
+    """
+
+    def __init__(self, pid: int, address: str, login: str, code: str) -> None:
+        self.pid, self.address, self.login, self.code = pid, address, login, code
+        self.session = requests.Session()
+
+    def get(self, path: str) -> requests.Response:
+        """GET a page, redirects followed."""
+        return self._in_room(lambda: self.session.get(self.address + path, timeout=_LIMIT_S))
+
+    def send(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request with the token that the path's server gave."""
+        return self._in_room(
+            lambda: self.session.request(
+                method, self.address + path, timeout=_LIMIT_S, headers={"X-XSRFToken": self._token(path)}, **options
+            )
+        )
+
+    def sign_in(self) -> int:
+        """Fill in the hub's form; the status is 200 for who is let in, 403 for who is not."""
+        self.get("/hub/login")
+        form = {"username": self.login, "password": self.code, "_xsrf": self._token("/hub/")}
+        return self._in_room(
+            lambda: self.session.post(f"{self.address}/hub/login?next=/hub/home", data=form, timeout=_LIMIT_S)
+        ).status_code
+
+    def ask_for_server(self) -> int:
+        """Ask the hub to start their server; 201 or 202."""
+        return self.send("POST", f"/hub/api/users/{self.login}/server").status_code
+
+    def server_answers(self) -> bool:
+        """Tell whether their own server answers them; the first time it sends them to the hub and back."""
+        try:
+            if self._status() == 403:
+                self.get(f"/user/{self.login}/files/none")  # a page that asks who one is
+            return self._status() == 200
+        except requests.RequestException:
+            return False
+
+    def _status(self) -> int:
+        answer = self.get(f"/user/{self.login}/api/status")
+        own = urlsplit(answer.url).path == f"/user/{self.login}/api/status"
+        return answer.status_code if own else 0
+
+    def save(self, name: str, text: str) -> int:
+        """Save a file as JupyterLab does."""
+        body = {"type": "file", "format": "text", "content": text}
+        return self.send("PUT", f"/user/{self.login}/api/contents/{name}", json=body).status_code
+
+    def read(self, name: str) -> str:
+        """Read a file back as JupyterLab does."""
+        answer = self.get(f"/user/{self.login}/api/contents/{name}")
+        return str(answer.json()["content"]) if answer.status_code == 200 else f"status {answer.status_code}"
+
+    def _token(self, path: str) -> str:
+        found = [one for one in self.session.cookies if one.name == "_xsrf" and path.startswith(one.path)]
+        return max(found, key=lambda one: len(one.path)).value or "" if found else ""
+
+    def _in_room(self, act: Callable[[], requests.Response]) -> requests.Response:
+        return in_network_of(self.pid, act)
+
+
+def until(holds: Callable[[], Any], what: str, limit_s: float = 120.0) -> float:
+    """Wait until something holds and return after how many seconds it did."""
+    began = time.monotonic()
+    while not holds():
+        waited = time.monotonic() - began
+        assert waited < limit_s, f"waited {waited:.0f} s for {what}"
+        time.sleep(0.5)
+    return time.monotonic() - began
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a file, ``""`` where there is none."""
+    return path.read_text(encoding="utf-8").splitlines()[0] if path.is_file() else ""
