@@ -72,7 +72,7 @@ def walked(page, number):
 
 _LOOK = """() => {
   const slide = Reveal.getCurrentSlide(), pictures = [...slide.querySelectorAll("img")];
-  return { tall: slide.getBoundingClientRect().height, text: slide.innerText,
+  return { tall: slide.scrollHeight * (slide.style.zoom || 1), text: slide.innerText,
     widths: pictures.map(one => one.naturalWidth && one.getBoundingClientRect().width),
     alts: pictures.map(one => one.alt && !one.alt.startsWith("No description")) };
 }"""
