@@ -15,6 +15,7 @@ FOCUSED = """() => {
   const one = document.activeElement
   return ['BUTTON', 'INPUT'].includes(one?.tagName) ? (one.closest('label') ?? one).innerText.trim() : ''
 }"""
+LABELS = "all => all.map(one => one.closest('label').innerText.trim())"
 ACTIVE = """all => all.findIndex(one => one.classList.contains('jp-mod-active'))"""
 COUNT_POINTERS = """
 window.pointers = 0
@@ -118,12 +119,12 @@ class Learner:
         self.keyboard.press("Shift+Tab")  # the button was off meanwhile, and lost the focus
 
     def _tick(self, shown: Any, chosen: list[int | str]) -> None:
-        # A checkbox has a label within a label.
-        items = list(dict.fromkeys(filter(None, map(str.strip, shown.locator("label").all_inner_texts()))))
+        shown.locator("input[type=checkbox]").first.wait_for()
+        items = shown.locator("input[type=checkbox]").evaluate_all(LABELS)
         for one in sorted(items.index(one) if isinstance(one, str) else one - 1 for one in chosen):
             self.keys.press(items[one], "Space")
         self.keys.press("Ask the engine")
-        shown.get_by_text(f"{len(items)} of {len(items)} right.").wait_for(timeout=WIDGET_LIMIT_MS)
+        shown.get_by_text(re.compile(r"(\d+) of \1 right\.")).wait_for(timeout=WIDGET_LIMIT_MS)
         self.keyboard.press("Shift+Tab")
 
     def _answer(self, cell_id: str) -> list[Any]:
