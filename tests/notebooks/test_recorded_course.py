@@ -47,7 +47,7 @@ def test_the_recording_is_small_and_tells_nothing_of_a_machine():
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", Recording(FOLDER).notebooks())
 def test_a_solution_reads_from_the_recording(name):
     """No cell raises, each output is the stored one but for its mark, and what was measured carries the mark."""
     solution = shelf().solution(name)

@@ -95,8 +95,8 @@ class _Format:
         if figure or _is_a(shown, "pandas", "DataFrame") or _is_a(shown, "pandas", "Series"):
             data = _with_note(data)
         told = "\n".join(str(data[kind]) for kind in ("text/plain", "text/html", "image/svg+xml") if kind in data)
-        # The course's own objects carry the mark where what they say comes from the recording.
-        if not figure and (marks.sentence()[1:] in told or not type(shown).__module__.startswith(_OURS)):
+        # The course's own objects carry the mark, or at least the word, where what they say comes from the recording.
+        if not figure and ("recorded" in told or not type(shown).__module__.startswith(_OURS)):
             self._cell.saw(told)
         return data, metadata
 
