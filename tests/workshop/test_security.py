@@ -35,15 +35,15 @@ def test_the_root_of_the_engine_is_the_seat(room, tmp_path):
 
 
 def test_privileged_gets_nothing_of_the_machine(room):
-    """`--privileged` can write no setting of the kernel and read no disk of the machine."""
+    """`--privileged`, or every capability with the seat's own `/proc`: no kernel setting written, no device made."""
     before = CORE_PATTERN.read_text()
-    told = room.inside(
-        room.ann,
-        run("--privileged", "echo taken > /proc/sys/kernel/core_pattern; mknod /d b 7 0; cat /dev/loop* /dev/vd*"),
-    )[1]
-    assert CORE_PATTERN.read_text() == before
-    assert "core_pattern" in told
-    assert "mknod" in told
+    takes = "echo taken > /seat/sys/kernel/core_pattern; mknod /d b 7 0; cat /seat/1/mem | head -c 1"
+    for options in ("--privileged -v /proc:/seat", "--cap-add ALL --security-opt seccomp=unconfined -v /proc:/seat"):
+        told = room.inside(room.ann, run(options, takes))[1]
+        assert CORE_PATTERN.read_text() == before
+        assert "denied" in told or "not permitted" in told
+    assert "core_pattern: Permission denied" in told
+    assert "mknod: /d: Operation not permitted" in told
 
 
 def test_the_process_table_of_the_engine_is_the_learners(room):
