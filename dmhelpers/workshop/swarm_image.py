@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dmhelpers.engine.client import api, docker_cli, engine_answers
 from dmhelpers.engine.labels import COURSE
@@ -49,7 +51,8 @@ def build_hub_image(seat: str = IMAGE, tag: str = HUB_IMAGE, *, say: Say = lambd
         options = ["--provenance=false", "--load", f"--build-arg=SEAT={seat}", f"--label={COURSE}.workshop=image"]
         docker_cli(["buildx", "build", *options, "-t", tag, str(context)], timeout_s=900)
     with engine_answers():
-        return str(api().inspect_image(tag)["Id"])
+        engine: Any = api()
+        return str(engine.inspect_image(tag)["Id"])
 
 
 def fetch(context: Path, root: Path) -> None:
@@ -81,4 +84,4 @@ def _run(argv: Sequence[str], program: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(build_hub_image(*sys.argv[1:3], say=lambda line: sys.stderr.write(f"{line}\n")) + "\n")
+    sys.stdout.write(build_hub_image(*sys.argv[1:3], say=partial(print, file=sys.stderr)) + "\n")

@@ -10,7 +10,7 @@ from traitlets import Callable
 _FAILED_FOR_GOOD = frozenset({"complete", "failed", "rejected", "shutdown", "remove"})
 
 
-class SeatSpawner(SwarmSpawner):
+class SeatSpawner(SwarmSpawner):  # type: ignore[misc]  # it has no types
     """`SwarmSpawner` with a seat's mounts, and patience while a task moves to another node.
 
     SwarmSpawner takes every state of a task that it does not expect for the end of the server, and the hub then
