@@ -52,6 +52,8 @@ slides: setup ## Make the instructor's slides from the solutions, without runnin
 	@$(PY) docs/slides/build.py
 
 test: bases ## Run every test, on both image stores where this machine can start a second engine.
+	@$(call extra,workshop,jupyterhub$(comma) dockerspawner)
+	@$(call extra,deploy,kubespawner$(comma) kubernetes_validate)
 	@sh scripts/slirp.sh
 	@$(PY) scripts/run_tests.py $(TESTS)
 
