@@ -22,7 +22,7 @@ def compare_steps(before: Build, after: Build) -> pd.DataFrame:
     """Return the steps of two builds side by side, such as a build before an edit and one after it.
 
     A step is the same in both if it has the same instruction in a stage of the same name, wherever it stands there.
-    What two stages have in common is carried out once and has one row. FROM has none: the base is only looked up.
+    What two stages have in common is carried out once and has one row, in the upper stage. FROM has none.
 
     Args:
         before: What `dm.build` returned first.
@@ -59,7 +59,11 @@ def compare_steps(before: Build, after: Build) -> pd.DataFrame:
 
 def _steps(build: Build) -> Iterator[tuple[Key, Step]]:
     seen: Counter[tuple[str, str]] = Counter()
+    carried_out: set[str] = set()
     for one in build.record.steps:
-        if one.shared_with is None and not one.instruction.upper().startswith("FROM "):
+        # BuildKit names a shared step after whichever stage came to it first; the row is always the upper stage's.
+        again = one.digest in carried_out if one.digest else one.shared_with is not None
+        if not again and not one.instruction.upper().startswith("FROM "):
+            carried_out.add(one.digest)
             yield (one.stage, one.instruction, seen[one.stage, one.instruction]), one
             seen[one.stage, one.instruction] += 1

@@ -63,6 +63,14 @@ def test_base_images_and_shared_steps_are_not_told_twice():
     assert not rows["instruction"].str.startswith("FROM").any()
 
 
+def test_a_shared_step_stands_in_the_upper_stage_whoever_ran_it():
+    """Which of two stages BuildKit names a shared step after is chance: its row is in the first one's place."""
+    lent = Step("builder", 1, 1, 1, "WORKDIR /app", "ran", 0.1, digest="sha256:1", shared_with="runtime")
+    own = Step("runtime", 1, 2, 2, "WORKDIR /app", "ran", 0.1, digest="sha256:1")
+    one = Build(BuildRecord("sha256:0", "a:1", "runtime", "docker build .", 1.0, (lent, own), (), "", (), "names"))
+    assert dm.compare_steps(one, one)["stage"].tolist() == ["builder"]
+
+
 def test_it_reads_well():
     """Made readable, states and seconds have titles of their own."""
     assert dm.readable(dm.compare_steps(BEFORE, AFTER)).columns.tolist() == [
