@@ -11,11 +11,12 @@ import pytest
 from dmhelpers import cli
 from dmhelpers.errors import BuildFailed, EngineUnavailable
 
-COMMANDS = ("doctor", "measure", "clinic", "record", "engine", "bases", "pack", "cleanup")
+COMMANDS = ("doctor", "measure", "clinic", "record", "engine", "bases", "pack", "workshop", "cleanup")
 SUBCOMMANDS = {
     "engine": ("up", "status", "down"),
     "bases": ("list", "prepare", "remove"),
     "pack": ("make", "verify", "load", "serve"),
+    "workshop": ("up", "status", "check", "down"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The hub's configuration. `dmhelpers workshop up` starts JupyterHub with it; settings come from the workshop's folder."""
+"""The hub's configuration, which `dmhelpers workshop up` starts JupyterHub with; it keeps the settings elsewhere."""
 
 from dmhelpers.workshop import hub, roster, settings
 from dmhelpers.workshop.view.config import hub_entries

@@ -4,8 +4,8 @@
 * Of a text, the slide has what can be read from the back row: headings, code, tables, the first sentence under a
   heading, the last sentence before code, a list or a table, and the first sentence of each item of a list.
 * A guess (tag ``predict``) shows what the learner is asked, never a solution.
-* What is done shows its code on one slide, under the sentence that leads to it, and its result on the next, so that
-  the room can say first what it expects; a claim shows its verdict.
+* What is done shows its code, under the sentence that leads to it, and its result with the next key, so that the room
+  can say first what it expects: below short code, else on a slide of its own. A claim shows its verdict.
 * Exercises, checks, hints, set-up, clean-up, and what follows the recap stay in the notebook.
 """
 
@@ -19,6 +19,7 @@ from typing import Any
 
 from dmhelpers.course.notebooks import Json, source, stub, tags
 
+SHORT_LINES = 4
 LEFT_OUT = frozenset({"setup", "cleanup", "hint", "check"})
 _HEADING = re.compile(r"(#{1,6}) \S")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)]) \S")
@@ -176,7 +177,12 @@ def _code_slides(cell: Json, before: str) -> Iterator[Json]:
         yield from (_markdown(one, "subslide") for one in _lead(before))
         yield _code(source(cell), "-" if _lead(before) else "subslide")
     if outputs:
-        yield _code(source(cell), "subslide", outputs)
+        yield _code(source(cell), "fragment" if "claim" not in marks and _fits_below(cell) else "subslide", outputs)
+
+
+def _fits_below(cell: Json) -> bool:
+    drawn = any(kind in one.get("data", {}) for one in cell.get("outputs", ()) for kind in _PICTURES)
+    return not drawn and len(source(cell).splitlines()) <= SHORT_LINES
 
 
 def _lead(text: str) -> list[str]:
@@ -195,8 +201,11 @@ def _results(outputs: Iterable[Json]) -> list[Json]:
 
 
 def _described(output: Json, words: str) -> Json:
-    """Give a picture the sentence that the notebook describes it with."""
-    pictures = [kind for kind in _PICTURES if kind in output.get("data", {})]
+    """Give a picture the words that the notebook describes it with, or the text that a drawn graph has beside it."""
+    data = output.get("data", {})
+    pictures = [kind for kind in _PICTURES if kind in data]
+    if not words and "image/svg+xml" in data:
+        words = "".join(data.get("text/plain", ""))
     if not (pictures and words):
         return output
     return output | {"metadata": {**output.get("metadata", {}), **{kind: {"alt": words} for kind in pictures}}}

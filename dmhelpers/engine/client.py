@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from dmhelpers.engine import direct, messages, recorded
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.recorded import commands
 from dmhelpers.errors import CommandFailed, EngineUnavailable, TimeLimitReached
 
@@ -118,7 +119,7 @@ def _completed(
         done = subprocess.run(
             argv,
             capture_output=True,
-            timeout=timeout_s,
+            timeout=patient(timeout_s),
             cwd=cwd,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -156,7 +157,7 @@ def get_json(path: str, params: Mapping[str, Any] | None = None) -> Any:
         body = None if recorded.in_use() else direct.get(host, whole)
         if body is not None:
             return json.loads(body)
-        answer = client.get(f"{client.base_url}{versioned}", params=params, timeout=60)
+        answer = client.get(f"{client.base_url}{versioned}", params=params, timeout=patient(60))
         client._raise_for_status(answer)  # type: ignore[attr-defined]  # noqa: SLF001  docker-py's own errors
         return answer.json()
 
@@ -199,7 +200,8 @@ def _api_for(host: str, process_id: int) -> docker.APIClient:  # noqa: ARG001  a
         return recorded.connect(docker_py.APIClient("tcp://recorded:1", version=replay.manifest.api_version))
     with engine_answers():
         try:
-            return recorded.connect(docker_py.APIClient(version="auto", timeout=60, **_connection(host)))
+            client = docker_py.APIClient(version="auto", timeout=int(patient(60)), **_connection(host))
+            return recorded.connect(client)
         except ValueError as error:  # an address that is none, such as a port above 65535
             raise messages.unavailable(endpoint(), error) from error
 

@@ -15,6 +15,7 @@ from dmhelpers.engine import ledger, messages, recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.recorded import service
 from dmhelpers.errors import EngineRefused, ImageNotFound, InputError, TimeLimitReached
 
@@ -284,7 +285,7 @@ def _why_silent(container_id: str, url: str, ready_within_s: float) -> str:
     """Wait until a container answers over HTTP; return ``""``, or why it did not."""
     import requests
 
-    deadline = time.monotonic() + ready_within_s
+    deadline = time.monotonic() + patient(ready_within_s)
     reason = "no answer"
     while time.monotonic() < deadline and _is_running(container_id):
         try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from dmhelpers.engine.client import docker_argv
+from dmhelpers.engine.patience import patient
 from dmhelpers.measure.events import Progress, decode
 
 _GRACE_S = 3.0
@@ -54,7 +55,7 @@ def _limited(process: subprocess.Popen[bytes], time_limit_s: float) -> Iterator[
         reached.set()
         _end(process)
 
-    timer = threading.Timer(time_limit_s, end)
+    timer = threading.Timer(patient(time_limit_s), end)
     timer.daemon = True
     timer.start()
     try:

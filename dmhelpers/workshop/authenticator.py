@@ -12,7 +12,7 @@ from traitlets import Unicode
 from dmhelpers.workshop import roster
 
 
-class RosterAuthenticator(Authenticator):
+class RosterAuthenticator(Authenticator):  # type: ignore[misc]  # JupyterHub has no types
     """Lets in who is on the roster, with their own code."""
 
     roster_file = Unicode(config=True, help="The roster, as `dmhelpers workshop up` wrote it.")

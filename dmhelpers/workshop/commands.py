@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dmhelpers.workshop.control import Wanted
+    from dmhelpers.workshop.preparing import Wanted
 
 Adder = Callable[..., argparse.ArgumentParser]
 _GB = 1_000_000_000
@@ -28,7 +28,9 @@ def add_workshop(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
     up.add_argument("--roster", type=Path, required=True, help="a text file with one name a line")
     up.add_argument("--address", default="127.0.0.1", help="where learners reach this machine (127.0.0.1)")
     up.add_argument("--port", type=int, default=8000, help="the port; 0 for any that is free (8000)")
-    up.add_argument("--idle", type=int, default=3600, metavar="S", help="stop a seat after this long unused; 0: never (3600)")
+    up.add_argument(
+        "--idle", type=int, default=3600, metavar="S", help="stop a seat after this long unused; 0: never (3600)"
+    )
     _add_seat(up)
     status = add(verbs, "status", "say who has a seat, and what it uses", _status)
     check = add(verbs, "check", "rehearse: N learners at once run notebook 05, in a workshop of their own", _check)
@@ -42,11 +44,15 @@ def add_workshop(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
 
 
 def _add_seat(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pack", type=Path, metavar="FILE", help="a pack, or an archive of `docker save`, for every seat")
+    parser.add_argument(
+        "--pack", type=Path, metavar="FILE", help="a pack, or an archive of `docker save`, for every seat"
+    )
     parser.add_argument("--memory", type=float, default=1.5, metavar="GB", help="memory of a seat (1.5)")
     parser.add_argument("--cpus", type=float, default=1.0, metavar="N", help="processors of a seat (1)")
     parser.add_argument("--disk", type=float, default=7.0, metavar="GB", help="disk of a seat (7)")
-    parser.add_argument("--processes", type=int, default=512, metavar="N", help="processes and threads of a seat (512)")
+    parser.add_argument(
+        "--processes", type=int, default=512, metavar="N", help="processes and threads of a seat (512)"
+    )
     parser.add_argument("--image", default="", help="the image of a seat; built if the engine has none of that name")
 
 
@@ -64,8 +70,8 @@ def _up(arguments: argparse.Namespace) -> int:
 
 def _wanted(arguments: argparse.Namespace, *, names: tuple[str, ...]) -> Wanted:
     from dmhelpers.errors import InputError
-    from dmhelpers.workshop.control import Wanted
     from dmhelpers.workshop.image import IMAGE
+    from dmhelpers.workshop.preparing import Wanted
     from dmhelpers.workshop.settings import Limits
 
     if min(arguments.memory, arguments.cpus, arguments.disk, arguments.processes) <= 0:

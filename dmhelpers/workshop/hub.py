@@ -78,7 +78,12 @@ def _configure_seats(c: Any, workshop: Workshop) -> None:
     c.DockerSpawner.mem_limit = limits.memory_bytes
     c.DockerSpawner.cpu_limit = limits.cpus
     c.DockerSpawner.extra_host_config = seat_host_config(workshop)
-    c.DockerSpawner.extra_create_kwargs = {"labels": seat_labels(workshop), "host_config": UNMASKED, "user": "1000:1000"}
+    c.DockerSpawner.extra_create_kwargs = {
+        "labels": seat_labels(workshop),
+        "host_config": UNMASKED,
+        "user": "1000:1000",
+    }
+    c.Spawner.environment = {"DMHELPERS_PATIENCE": "10", "WORKSHOP_MIRROR": workshop.mirror or "off"}
     # On a loaded machine thirty servers take minutes to come up; giving up early only adds to the load.
     c.Spawner.start_timeout = 600
     c.Spawner.http_timeout = 600

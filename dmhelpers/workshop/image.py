@@ -12,6 +12,7 @@ import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from dmhelpers.course.sample_info import checkout
 from dmhelpers.engine.bases.apt_sources import machine_sources
@@ -54,8 +55,9 @@ def build_image(tag: str = IMAGE, *, say: Say = lambda _line: None) -> str:
         docker_cli(
             ["buildx", "build", *options, f"--label={COURSE}.workshop=image", "-t", tag, str(context)], timeout_s=1800
         )
+    client: Any = api()
     with engine_answers():
-        return str(api().inspect_image(tag)["Id"])
+        return str(client.inspect_image(tag)["Id"])
 
 
 def ensure_base(say: Say) -> str:
@@ -95,7 +97,7 @@ def _from_packages() -> str:
             f"No registry gives {OFFICIAL_BASE}, and this machine has no debootstrap to make one like it.",
             hint="Install it (apt-get install debootstrap), or load the image: docker load -i FILE",
         )
-    with tempfile.TemporaryDirectory(prefix="dmhelpers-debian-", dir="/var/tmp") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="dmhelpers-debian-", dir="/var/tmp") as folder:
         tree = Path(folder) / "tree"
         command = ["/usr/sbin/debootstrap", "--variant=minbase", "trixie", str(tree), _debian_mirror()]
         done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
@@ -115,9 +117,9 @@ def _from_packages() -> str:
 
 def _debian_mirror() -> str:
     for source in machine_sources():
-        if "main" in source.components and source.uris and "debian-security" not in source.uris[0]:
-            if source.uris[0].startswith("http") and any(name in source.uris[0] for name in ("/debian",)):
-                return source.uris[0]
+        first = source.uris[0] if source.uris else ""
+        if "main" in source.components and first.startswith("http") and first.rstrip("/").endswith("/debian"):
+            return first
     return "http://deb.debian.org/debian"
 
 
@@ -165,5 +167,9 @@ def _pip_settings() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(build_image(*sys.argv[1:2], say=lambda line: sys.stderr.write(f"{line}\n")) + "\n")
+    sys.stdout.write(build_image(*sys.argv[1:2], say=_say) + "\n")

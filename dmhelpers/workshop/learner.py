@@ -68,7 +68,12 @@ class Visitor:
         with requests.Session() as plain:
             plain.trust_env = False
             return plain.request(
-                method, f"{self.url}{path}", json=body, headers=headers, timeout=_REQUEST_LIMIT_S, allow_redirects=False
+                method,
+                f"{self.url}{path}",
+                json=body,
+                headers=headers,
+                timeout=_REQUEST_LIMIT_S,
+                allow_redirects=False,
             )
 
     def start_seat(self, *, limit_s: float) -> None:
@@ -91,7 +96,8 @@ class Visitor:
             state = self.call("GET", f"/hub/api/users/{self.login}")
             if state.status_code == 200 and not state.json()["pending"] and not state.json()["server"]:
                 raise EngineError(
-                    f"The seat of {self.login} did not start.", hint="See the hub's log for why: dmhelpers workshop status"
+                    f"The seat of {self.login} did not start.",
+                    hint="See the hub's log for why: dmhelpers workshop status",
                 )
             self._wait(deadline, f"the seat of {self.login} answers {ready.status_code}")
 
@@ -132,7 +138,9 @@ class Visitor:
         for cookie in self.session.cookies:
             if cookie.name == "_xsrf" and cookie.path == path:
                 return cookie.value or ""
-        raise EngineError("The hub's login page sets no XSRF cookie.", hint="Is this a JupyterHub? Open it in a browser.")
+        raise EngineError(
+            "The hub's login page sets no XSRF cookie.", hint="Is this a JupyterHub? Open it in a browser."
+        )
 
     @staticmethod
     def _wait(deadline: float, what: str) -> None:
@@ -164,7 +172,13 @@ class Kernel:
         import websocket
 
         asked = uuid.uuid4().hex
-        content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": False}
+        content = {
+            "code": source,
+            "silent": False,
+            "store_history": True,
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
         header = {"msg_id": asked, "msg_type": "execute_request", "session": asked, "username": "", "version": "5.3"}
         message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content}
         self._socket.send(json.dumps(message))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from dmhelpers.course.notebooks import read, shelf, source, tags
 from dmhelpers.errors import DmHelpersError, InputError
-from dmhelpers.workshop import control, disks, machine, roster, seats
+from dmhelpers.workshop import control, disks, machine, preparing, roster, seats
 from dmhelpers.workshop.learner import Kernel, Ran, Visitor
 from dmhelpers.workshop.settings import Workshop, folder_of
 
@@ -87,7 +87,7 @@ class _Samples:
     most_load: float = 0.0
 
 
-def rehearse(learners: int, wanted: control.Wanted, *, say: Say = lambda _line: None) -> Rehearsal:
+def rehearse(learners: int, wanted: preparing.Wanted, *, say: Say = lambda _line: None) -> Rehearsal:
     """Open a workshop for the rehearsal, let the learners in at once, and close it again.
 
     Args:
@@ -118,7 +118,7 @@ def rehearse(learners: int, wanted: control.Wanted, *, say: Say = lambda _line: 
 
 
 def _in_class(opened: control.Opened, say: Say) -> Rehearsal:
-    workshop, cards = opened.workshop, [one for one in opened.cards if one.login != control.INSTRUCTOR]
+    workshop, cards = opened.workshop, [one for one in opened.cards if one.login != preparing.INSTRUCTOR]
     before, samples, done = machine.look(workshop.folder), _Samples(), threading.Event()
     sampler = threading.Thread(target=_sample, args=(workshop, samples, done), daemon=True)
     sampler.start()
@@ -128,8 +128,9 @@ def _in_class(opened: control.Opened, say: Say) -> Rehearsal:
             say(f"{len(cards)} learners come in")
             visitors = list(pool.map(lambda one: _come_in(workshop, one), cards))
             seats_s = time.perf_counter() - begun
-            say(f"{sum(not one.failure for _, one in visitors)} seats answer after {seats_s:.0f} s; all run {NOTEBOOK}")
-            places = list(pool.map(lambda one: _work(workshop, *one, say), visitors))
+            answering = sum(not one.failure for _, one in visitors)
+            say(f"{answering} seats answer after {seats_s:.0f} s; all run {NOTEBOOK}")
+            places = list(pool.map(lambda one: _work(workshop, one[0], one[1], say), visitors))
     finally:
         done.set()
         sampler.join()
@@ -168,9 +169,7 @@ def _work(workshop: Workshop, visitor: Visitor, place: Place, say: Say) -> Place
         failure = _first_line(error)
     taken = time.perf_counter() - begun
     say(f"{place.login}: {failure or 'verdict reached'} after {taken:.0f} s")
-    return replace(
-        place, notebook_s=taken, disk_bytes=disks.used_bytes(workshop, place.login), failure=failure
-    )
+    return replace(place, notebook_s=taken, disk_bytes=disks.used_bytes(workshop, place.login), failure=failure)
 
 
 def _run_notebook(kernel: Kernel) -> str:
@@ -204,7 +203,7 @@ def _sample(workshop: Workshop, samples: _Samples, done: threading.Event) -> Non
                 samples.memory[one.login] = max(samples.memory.get(one.login, 0), held)
         except (DmHelpersError, LookupError, OSError):  # a container that is just ending
             continue
-        except Exception as error:  # noqa: BLE001  docker-py's NotFound, which it need not be imported for
+        except Exception as error:  # docker-py's NotFound, which need not be imported for that
             if type(error).__name__ != "NotFound":
                 raise
 

@@ -63,5 +63,5 @@ def _arithmetic(found: Rehearsal) -> list[str]:
         f"{docker_size(int(r.mean_memory(found)))} a seat at the peak = {by_memory}",
         f"  disk:   ({docker_size(host.disk_free_bytes)} free - {docker_size(int(tenth_disk))}) / "
         f"{docker_size(int(r.mean_disk(found)))} a seat after notebook 05 = {by_disk}",
-        f"  so {min(by_memory, by_disk)} seats; with more at once the builds take longer in proportion, not less memory.",
+        f"  so {min(by_memory, by_disk)} seats. Time grows with their number: it is the processors that are shared.",
     ]

@@ -111,7 +111,10 @@ def _create(client: Any, workshop: Workshop, login: str) -> str:
     if workshop.pack:
         binds[workshop.pack] = {"bind": workshop.pack_mount, "mode": "ro"}
     settings = client.create_host_config(
-        binds=binds, mem_limit=workshop.limits.memory_bytes, network_mode=workshop.network, **seat_host_config(workshop)
+        binds=binds,
+        mem_limit=workshop.limits.memory_bytes,
+        network_mode=workshop.network,
+        **seat_host_config(workshop),
     )
     made = client.create_container(
         workshop.image,

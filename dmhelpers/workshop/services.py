@@ -40,7 +40,9 @@ def start(workshop: Workshop, proxy: Path) -> None:
     )
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip()).rsplit("\n", 1)[-1]
-        raise EngineError(f"supervisord did not start: {last}", hint="Is the workshop up already? dmhelpers workshop status")
+        raise EngineError(
+            f"supervisord did not start: {last}", hint="Is the workshop up already? dmhelpers workshop status"
+        )
     wait_until_ready(workshop)
 
 
@@ -68,7 +70,8 @@ def stop(workshop: Workshop) -> None:
     while supervisor_pid(workshop) is not None:
         if time.monotonic() > deadline:
             raise EngineError(
-                f"The workshop's processes (supervisord {pid}) do not end.", hint=f"See its log: {workshop.folder / 'log'}"
+                f"The workshop's processes (supervisord {pid}) do not end.",
+                hint=f"See its log: {workshop.folder / 'log'}",
             )
         time.sleep(0.1)
 
@@ -114,7 +117,9 @@ def wait_until_ready(workshop: Workshop, limit_s: float = _READY_LIMIT_S) -> Non
             pass
         if time.monotonic() > deadline:
             log = workshop.folder / "log" / "hub.log"
-            told = log.read_text(encoding="utf-8", errors="replace").strip().rsplit("\n", 1)[-1] if log.exists() else ""
+            told = (
+                log.read_text(encoding="utf-8", errors="replace").strip().rsplit("\n", 1)[-1] if log.exists() else ""
+            )
             raise EngineError(
                 f"The hub does not answer at {workshop.url}: {told or 'it said nothing'}", hint=f"Read its log: {log}"
             )
@@ -140,8 +145,7 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
     parts = [
         f"[unix_http_server]\nfile={folder}/supervisor.sock\nchmod=0700",
         f"[supervisord]\npidfile={folder}/supervisord.pid\nlogfile={folder}/log/supervisord.log\ndirectory={folder}\numask=077",
-        "[rpcinterface:supervisor]\n"
-        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+        "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         f"[supervisorctl]\nserverurl=unix://{folder}/supervisor.sock",
         _program(folder, "proxy", proxy_command, f'CONFIGPROXY_AUTH_TOKEN="{token}"'),
         _program(folder, "hub", f"{sys.executable} -m jupyterhub -f {config}", hub_variables),

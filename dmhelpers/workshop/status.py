@@ -16,7 +16,10 @@ def table(name: str) -> str:
     workshop = settings.load(settings.folder_of(name))
     running = services.states(workshop)
     told = ", ".join(f"{program} {state.lower()}" for program, state in sorted(running.items()))
-    lines = [f"{workshop.url}  {told or 'stopped: dmhelpers workshop up starts it again'}", f"logs: {workshop.folder / 'log'}"]
+    lines = [
+        f"{workshop.url}  {told or 'stopped: dmhelpers workshop up starts it again'}",
+        f"logs: {workshop.folder / 'log'}",
+    ]
     taken = {one.login: one for one in seats.all_seats(workshop)}
     lines.append(f"{'learner':<28}{'seat':<10}{'memory':>10}{'disk':>10}")
     for login in roster.load(workshop.roster_file):

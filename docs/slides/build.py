@@ -27,6 +27,10 @@ _TEMPLATE = """\
 <div class="jp-RenderedImage jp-OutputArea-output"><img alt="{{ output | get_metadata("alt", "image/png") | e }}"
 src="data:image/png;base64,{{ output.data["image/png"] | replace("\n", "") | e }}"></div>
 {%- endblock data_png -%}
+{%- block data_svg scoped -%}
+<div class="jp-RenderedSVG jp-OutputArea-output"><img alt="{{ output | get_metadata("alt", "image/svg+xml") | e }}"
+src="data:image/svg+xml;base64,{{ output.data["image/svg+xml"] | text_base64 }}"></div>
+{%- endblock data_svg -%}
 {%- block footer_js -%}
 <link rel="stylesheet" href="slides.css">
 <script src="reveal/dist/reveal.js"></script>

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Build the slides of one notebook, without running anything."""
+    """Build the slides of two notebooks, without running anything."""
     spec = importlib.util.spec_from_file_location("build_slides", ROOT / "docs" / "slides" / "build.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     made = tmp_path_factory.mktemp("slides") / "slides"
-    assert module.main(made, ["05"]) == 0
+    assert module.main(made, ["05", "08"]) == 0
     return made
 
 
@@ -40,9 +40,24 @@ def test_slides_need_no_network_and_show_their_pictures(browser, folder):
     page.wait_for_function("window.Reveal && Reveal.isReady()")
     page.keyboard.press("Space")
     assert page.evaluate("Reveal.getIndices().h") == 1
+    notes = page.locator("aside.notes").evaluate_all("all => all.map(one => one.textContent).join()")
+    assert "Write down three guesses" in notes
+    assert walked(page, "05") == 3
+    page.goto((folder / "08_test_stage.html").as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    assert walked(page, "08") == 2
+    assert broken == []
+    assert [one for one in asked if not one.startswith(("file:", "data:"))] == []
+    window.close()
+
+
+def walked(page, number):
+    """Look at each slide, keep a picture of those with pictures, and return how many there are."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    seen = pictures = 0
-    for at in page.evaluate("Reveal.getSlides().map(one => Reveal.getIndices(one))"):
+    pictures = 0
+    indices = page.evaluate("Reveal.getSlides().map(one => Reveal.getIndices(one))")
+    assert len(indices) > 30
+    for at in indices:
         page.evaluate("at => Reveal.slide(at.h, at.v)", at)
         slide = page.evaluate(_LOOK)
         assert slide["tall"] <= 720, (at, slide)
@@ -50,21 +65,14 @@ def test_slides_need_no_network_and_show_their_pictures(browser, folder):
         assert all(width > 300 for width in slide["widths"]), (at, slide)
         assert all(slide["alts"]), "each picture is described"
         if slide["widths"]:
-            page.screenshot(path=SCREENSHOTS / f"slide_{pictures}.png")
-        seen, pictures = seen + 1, pictures + len(slide["widths"])
-    assert seen > 30
-    assert pictures >= 3
-    assert "Write down three guesses" in page.evaluate(
-        "[...document.querySelectorAll('aside.notes')].map(one => one.textContent).join()"
-    )
-    assert broken == []
-    assert [one for one in asked if not one.startswith(("file:", "data:"))] == []
-    window.close()
+            page.screenshot(path=SCREENSHOTS / f"slide_{number}_{pictures}.png")
+        pictures += len(slide["widths"])
+    return pictures
 
 
 _LOOK = """() => {
   const slide = Reveal.getCurrentSlide(), pictures = [...slide.querySelectorAll("img")];
-  return { tall: slide.getBoundingClientRect().height, text: slide.innerText,
+  return { tall: slide.scrollHeight * (slide.style.zoom || 1), text: slide.innerText,
     widths: pictures.map(one => one.naturalWidth && one.getBoundingClientRect().width),
     alts: pictures.map(one => one.alt && !one.alt.startsWith("No description")) };
 }"""

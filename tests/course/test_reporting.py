@@ -203,6 +203,15 @@ def test_the_learner_is_told_once_and_chooses(service, capsys):
     assert sharing.choice() == sharing.Choice(name=True, progress=False, told=True)
 
 
+def test_a_choice_that_did_not_arrive_is_kept_and_said(service):
+    """With the service away the choice holds, and the learner hears that the page does not know of it yet."""
+    service.status = 503
+    assert "does not know yet: the workshop's hub answered with 503" in str(sharing.sharing(name=True))
+    assert sharing.choice().name
+    assert "Call this again" in str(sharing.sharing(progress=False))
+    assert not sharing.choice().progress
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"name": 1, "progress": "no", "more": true}'])
 def test_a_damaged_choice_counts_as_none(service, content):
     """What is not readable as a choice never shares a name."""

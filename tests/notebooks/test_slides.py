@@ -68,25 +68,35 @@ def test_a_guess_shows_the_question_and_no_exercise_its_answer():
 
 
 def test_what_is_done_comes_before_its_result():
-    """Code stands on one slide below its lead, the result alone on the next, and a claim shows its verdict only."""
+    """Code stands below its lead and its result comes with the next key: a short one's below, a picture's alone."""
     picture = result(**{"image/png": "iVBO", "text/plain": "<Axes>"})
+    graph = result(**{"image/svg+xml": "<svg/>", "text/plain": "builder -> runtime"})
     log = {"output_type": "stream", "name": "stdout", "text": "#1 building"}
     cells = [
         text("Talk. *In words: two\nbars.* Now draw it."),
         code("plot()", "do", outputs=[log, picture]),
         code("dm.claim()", "claim", outputs=[result(**{"text/html": "holds"})]),
+        text("| a |\n|---|"),
+        code("short", outputs=[log]),
+        code("graph", outputs=[graph]),
     ]
     found = slides({"cells": cells, "metadata": {}})["cells"]
-    kinds = [(one["metadata"]["slideshow"]["slide_type"], one["source"], one.get("outputs")) for one in found]
-    drawn = {"output_type": "display_data", "metadata": {"image/png": {"alt": "two bars."}}, "data": picture["data"]}
-    assert kinds == [
+    assert [(one["metadata"]["slideshow"]["slide_type"], one["source"], one.get("outputs")) for one in found] == [
         ("notes", cells[0]["source"], None),
         ("subslide", "Now draw it.", None),
         ("-", "plot()", []),
-        ("subslide", "plot()", [drawn]),
+        ("subslide", "plot()", [picture | {"metadata": {"image/png": {"alt": "two bars."}}}]),
         ("subslide", "dm.claim()", [result(**{"text/html": "holds"})]),
+        ("subslide", "| a |\n|---|", None),
+        ("notes", "| a |\n|---|", None),
+        ("subslide", "short", []),
+        ("fragment", "short", [log]),
+        ("subslide", "graph", []),
+        ("subslide", "graph", [graph | {"metadata": {"image/svg+xml": {"alt": "builder -> runtime"}}}]),
     ]
-    assert [one["metadata"].get("transient") for one in found[2:]] == [None, *[{"remove_source": True}] * 2]
+    assert [bool(one["metadata"].get("transient")) for one in found if one["cell_type"] == "code"] == [
+        False, True, True, False, True, False, True,
+    ]  # fmt: skip
 
 
 def test_the_recap_is_the_last_slide():

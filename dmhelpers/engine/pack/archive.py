@@ -104,7 +104,10 @@ class Pack:
         digest, left = hashlib.sha256(), member.size_bytes
         self.handle.seek(self.offsets[member.path])
         while left:
-            piece = self.handle.read(min(left, _CHUNK_BYTES))
+            try:
+                piece = self.handle.read(min(left, _CHUNK_BYTES))
+            except OSError as error:  # a stick that fails, or was pulled out
+                raise damaged(self.file, member.path, f"it cannot be read ({error.strerror})") from error
             if not piece:
                 raise damaged(self.file, member.path, "the file ends in it")
             at = self.handle.tell()
@@ -177,7 +180,7 @@ def _read_index(file: Path, handle: IO[bytes]) -> Pack:
             sums = _begins_with(tar, next(found, None), SUMS, file)
             manifest, pack_id = _manifest(file, raw, sums)
             offsets = _offsets(file, length, manifest, found)
-    except tarfile.TarError as error:
+    except (tarfile.TarError, OSError) as error:
         raise PackError(
             f"{str(file)!r} is not a pack, or its beginning is damaged: {error}.", hint=MAKE_ANEW
         ) from error

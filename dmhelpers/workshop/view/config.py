@@ -1,4 +1,10 @@
-"""What a hub's configuration needs for the instructor's view: a service, a role, a group, an environment."""
+"""What a hub's configuration needs for the instructor's view: a service, a role, a group, an environment.
+
+At the end of a ``jupyterhub_config.py``, whatever its spawner::
+
+    from dmhelpers.workshop.view.config import hub_entries
+    hub_entries(instructors=["ada"], hub_url="http://10.0.0.1:8000/", state_folder="/srv/workshop/view").add_to(c)
+"""
 
 from __future__ import annotations
 
@@ -41,7 +47,7 @@ def hub_entries(
     *,
     instructors: Iterable[str],
     hub_url: str,
-    state_folder: Path,
+    state_folder: str | Path,
     port: int = PORT,
     stuck_tries: int = STUCK_TRIES,
     stuck_minutes: float = STUCK_MINUTES,

@@ -102,7 +102,7 @@ def _summary(found: Grid) -> str:
     learners = "1 learner" if len(found.rows) == 1 else f"{len(found.rows)} learners"
     lines = "".join(f"<li>{_stuck_line(row, cell)}</li>" for row, cell in stuck)
     body = f"<ul>{lines}</ul>" if stuck else "<p>Nobody.</p>"
-    heading = f"<h2>Stuck now: {count} of {learners}</h2>"
+    heading = f'<h2><span role="status">Stuck now: {count} of {learners}</span></h2>'
     return f'<section class="help" aria-label="Stuck now">{heading}{body}</section>'
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from dmhelpers.engine.pack.records import MANIFEST, SUMS, Manifest, Member, read
 from dmhelpers.engine.pack.unpack import unpack
 from dmhelpers.errors import PackError
 
+ROOT = Path(__file__).parent.parent.parent.parent
 README, TARBALL, WHEEL = "course/README.md", "npm/tarballs/tiny/-/tiny-1.0.0.tgz", "wheels/tiny-1.0-py3-none-any.whl"
 
 
@@ -159,6 +163,27 @@ def test_unpacking_a_damaged_folder_leaves_nothing(make_pack, tmp_path):
         unpack(pack, "wheels", place, unpacked=iter)
     assert [one.name for one in place.parent.iterdir()] == ["wheels"]
     assert [one.name for one in place.iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_setup_reads_a_pack_with_a_bare_python(make_pack, tmp_path, whole):
+    """`make setup` unpacks wheels with a Python that has no package but its own; a damaged pack ends it with 1."""
+    file = make_pack()
+    if not whole:
+        file.write_bytes(file.read_bytes()[: offset_of(file, WHEEL) + 1])
+    command = [sys.executable, "-S", "-m", "dmhelpers.engine.pack.unpack", str(file), "wheels", str(tmp_path / "out")]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (tmp_path / "out").is_dir() == whole
+    assert (done.returncode, "Traceback" in done.stderr) == (0 if whole else 1, False)
+    assert whole or "Copy the pack again" in done.stderr.splitlines()[-1]
 
 
 def test_a_pack_that_cannot_be_written_leaves_no_part(tmp_path):

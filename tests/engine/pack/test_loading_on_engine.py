@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 import uuid
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -15,6 +16,7 @@ from dmhelpers.engine import ledger
 from dmhelpers.engine.bases import removal
 from dmhelpers.engine.bases.shelf import inspect
 from dmhelpers.engine.client import api
+from dmhelpers.engine.embedded import state
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import PACK, PACK_MIRROR
 from dmhelpers.engine.pack import service
@@ -93,10 +95,11 @@ def test_the_second_time_only_looks(small, monkeypatch):
     assert service.recall().mirror == loaded.mirror
 
 
-def test_another_mirror_and_none(small):
-    """With `--mirror URL` the image names that one, with `off` it is the pack's own image, unchanged."""
+def test_another_mirror_and_none(small, tmp_path):
+    """With `--mirror URL` the image names that one, with `off` it is the pack's own image; neither writes to disk."""
     file = small()
     quiet(file, mirror="http://192.0.2.1:4873/", check=False)
+    assert not (tmp_path / "home" / "cache" / "packs").exists()
     assert "NPM_CONFIG_REGISTRY=http://192.0.2.1:4873/" in inspect(small.image_name)["Config"]["Env"]
     quiet(file, mirror="off")
     assert not inspect(small.image_name)["Config"].get("Env")
@@ -143,3 +146,16 @@ def test_a_pack_for_another_machine_is_refused(small):
     """A pack for another architecture is refused with both names."""
     with pytest.raises(PackError, match=f"for linux/s390x, and this engine is {engine_info().platform}"):
         quiet(small(platform="linux/s390x"))
+
+
+def test_a_load_that_was_killed_is_taken_over(small, monkeypatch):
+    """A load that ended before the images had their names left a mirror: the next load ends it and takes its port."""
+    file = small()
+    quiet(file, check=False)
+    loaded = service.recall()
+    removal.remove(small.image_name)
+    service.remember(replace(loaded, images={}))
+    assert quiet(file, check=False).fresh
+    again = service.recall()
+    assert (again.port, again.pid != loaded.pid) == (loaded.port, True)
+    assert not state.runs(loaded.pid, loaded.start_ticks)

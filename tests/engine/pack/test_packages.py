@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import threading
@@ -38,9 +39,10 @@ def mirror(tmp_path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         host = f"127.0.0.1:{server.server_port}"
 
-        def ask(path, method="GET"):
+        def ask(path, method="GET", **headers):
             connection = http.client.HTTPConnection(host, timeout=10)
-            connection.request(method, path, headers={"Host": host})
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, headers={"Host": host, **named})
             answer = connection.getresponse()
             return answer.status, answer.read(), answer.headers["Content-Length"]
 
@@ -102,6 +104,14 @@ def test_the_mirror_answers_as_a_registry(mirror):
     assert mirror("/@x/tiny/-/tiny-1.0.0.tgz")[:2] == (200, b"tarball")
     assert mirror("/@x/tiny/-/tiny-1.0.0.tgz", "HEAD") == (200, b"", "7")
     assert mirror("/-/ping")[0] == 200
+
+
+def test_descriptions_come_packed_to_whoever_asks(mirror):
+    """With `Accept-Encoding: gzip` a description comes packed and is the same; every time, and for every address."""
+    plain = mirror("/@x%2ftiny")[1]
+    for host in (mirror.host, mirror.host, "one:1", "two:2", "three:3", "four:4", "five:5"):
+        packed = mirror("/@x%2ftiny", Accept_Encoding="gzip", Host=host)[1]
+        assert gzip.decompress(packed) == plain.replace(mirror.host.encode(), host.encode())
 
 
 def test_the_mirror_answers_as_a_proxy_of_go(mirror):

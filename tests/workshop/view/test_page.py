@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from dmhelpers.workshop.view.reports import Check, Report
 from dmhelpers.workshop.view.store import Learner
 
 NOW = 10_000.0
-CSS = (pages.__file__.rpartition("/")[0], "static", "view.css")
+CSS = Path(pages.__file__).parent / "static" / "view.css"
 
 
 def shown(*learners, everything=False):
@@ -72,6 +73,14 @@ def test_states_are_told_by_sign_and_word():
     assert "<strong>Learner 1</strong> on 01-a: 3 tries, 11 min since the first" in text
 
 
+def test_the_instructors_guide_has_the_same_signs():
+    """The guide's table names each state with the sign that the page shows, and its limits."""
+    guide = (Path(__file__).parents[3] / "docs" / "instructor.md").read_text(encoding="utf-8")
+    assert all(f"| {sign} {state} |" in guide for state, sign in pages.SIGNS.items())
+    assert (Limits().tries, Limits().minutes) == (3, 10)
+    assert "not done after three tries, or ten minutes after the first one" in guide
+
+
 def test_only_opened_notebooks_take_room():
     """Notebooks that nobody opened are left out, unless all are asked for; with nobody there it says so."""
     assert 'data-check="02-a"' not in shown(ADA)
@@ -88,7 +97,7 @@ def _luminance(colour):
 @pytest.mark.parametrize("theme", [0, 1])
 def test_contrast(theme):
     """Text on each ground of the light and of the dark theme has a contrast of 4.5 or more."""
-    css = open("/".join(CSS), encoding="utf-8").read()  # noqa: SIM115, PTH123
+    css = CSS.read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[theme]
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
     pairs = [("text", "ground"), ("quiet", "ground"), ("link", "ground")]

@@ -1,0 +1,93 @@
+"""A workshop with three learners for the tests of this folder: opened once, closed at the end, nothing left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dmhelpers.workshop.learner import Visitor
+from dmhelpers.workshop.settings import Workshop
+
+DISK_BYTES = 1_200_000_000
+BASE = "node:20-alpine"
+
+
+@dataclass(frozen=True)
+class Room:
+    """An open workshop and the sessions of its learners, whose seats run."""
+
+    workshop: Workshop
+    ann: Visitor
+    ben: Visitor
+    cid: Visitor
+
+    def seat_of(self, visitor: Visitor) -> str:
+        """Return the ID of a learner's container."""
+        from dmhelpers.workshop import seats
+
+        return next(one.container_id for one in seats.all_seats(self.workshop) if one.login == visitor.login)
+
+    def inside(self, visitor: Visitor, command: str) -> tuple[int, str]:
+        """Run a line of shell inside a learner's seat, as the learner."""
+        from dmhelpers.workshop import seats
+
+        return seats.run_in(self.seat_of(visitor), ["sh", "-c", command])
+
+    def engine_answers(self, visitor: Visitor, limit_s: float = 60.0) -> float:
+        """Wait until a learner's engine answers, and return how long that took."""
+        return until(lambda: self.inside(visitor, "docker version >/dev/null 2>&1")[0] == 0, limit_s)
+
+    def seat_answers(self, visitor: Visitor, limit_s: float = 60.0) -> float:
+        """Wait until a learner's JupyterLab answers through the proxy, and return how long that took."""
+        return until(lambda: visitor.call("GET", f"/user/{visitor.login}/api/status").status_code == 200, limit_s)
+
+
+def until(holds: Callable[[], bool], limit_s: float) -> float:
+    """Wait until something holds and return the seconds that it took; fail after the limit."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < limit_s:
+        try:
+            if holds():
+                return time.monotonic() - begun
+        except OSError:  # refused, reset: what is being waited for is not there yet
+            pass
+        time.sleep(0.2)
+    pytest.fail(f"waited {limit_s:g} s")
+
+
+@pytest.fixture(scope="session")
+def room(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """Open a workshop with three learners, all at their seats."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from dmhelpers.engine import bases
+    from dmhelpers.engine.client import docker_cli
+    from dmhelpers.workshop import control, preparing
+    from dmhelpers.workshop.settings import Limits
+
+    bases.ensure_many([BASE])
+    pack = tmp_path_factory.mktemp("pack") / "bases.tar"
+    docker_cli(["save", "--output", str(pack), BASE], timeout_s=120)
+    pack.chmod(0o644)
+    limits = Limits(memory_bytes=1_000_000_000, disk_bytes=DISK_BYTES)
+    wanted = preparing.Wanted(("Ann", "Ben", "Cid"), pack=pack, port=0, limits=limits, name="test")
+    opened = control.up(wanted)
+    try:
+        visitors = {one.login: Visitor(opened.workshop.url, one.login, one.code) for one in opened.cards}
+        made = Room(opened.workshop, visitors["ann"], visitors["ben"], visitors["cid"])
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(_sit_down, (made.ann, made.ben, made.cid)))
+        for one in (made.ann, made.ben, made.cid):
+            made.engine_answers(one)
+        yield made
+    finally:
+        control.down("test", discard=True)
+
+
+def _sit_down(visitor: Visitor) -> None:
+    assert visitor.log_in() == 200
+    visitor.start_seat(limit_s=180)

@@ -1,0 +1,70 @@
+"""What comes back by itself when a part of a workshop is killed or cut off, and that nothing saved is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from dmhelpers.workshop import services
+from tests.workshop.conftest import until
+
+pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_store]
+
+
+def test_a_killed_engine_comes_back_with_its_images(room, record_property):
+    """A learner's engine that is killed runs again within seconds, with its images and without orphans."""
+    room.inside(room.ann, "docker tag node:20-alpine anns:work; docker run -d node:20-alpine sleep 7777")
+    room.inside(room.ann, "pkill -9 -x dockerd; sleep 0.5")
+    taken = room.engine_answers(room.ann, 30)
+    record_property("engine_back_s", round(taken, 1))
+    told = room.inside(room.ann, "docker images; ps -e -o args | grep '[s]leep 7777'")[1]
+    assert "anns" in told
+    assert "sleep 7777" not in told
+
+
+def test_a_killed_hub_comes_back_and_seats_do_not_notice(room, record_property):
+    """While the hub is gone a kernel goes on; the new hub knows the seats and the sessions of the old one."""
+    with room.ann.kernel() as kernel:
+        kernel.run("x = 41", limit_s=30)
+        os.kill(services.process_id(room.workshop, "hub"), signal.SIGKILL)
+        assert kernel.run("print(x + 1)", limit_s=30).text == "42\n"
+        taken = until(lambda: _hub_knows(room), 120)
+        record_property("hub_back_s", round(taken, 1))
+        assert kernel.run("print(x)", limit_s=30).text == "41\n"
+    room.seat_answers(room.ann, 30)
+
+
+def test_a_killed_proxy_comes_back_with_its_routes(room, record_property):
+    """A killed proxy runs again, and learns its routes from the hub; kernels keep what they hold."""
+    before = services.process_id(room.workshop, "proxy")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: services.process_id(room.workshop, "proxy") not in (0, before), 30)
+    taken = room.seat_answers(room.ann, 60)
+    record_property("proxy_back_s", round(taken, 1))
+
+
+def test_a_cut_network_comes_back_as_it_was(room, record_property):
+    """With the learners' network down a build fails or waits and no work is lost; up again, all seats answer."""
+    from dmhelpers.engine.client import api
+
+    found = api().inspect_network(room.workshop.network)
+    bridge = f"br-{found['Id'][:12]}"
+    room.inside(room.ann, "echo before > ~/course/saved")
+    subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
+    try:
+        time.sleep(2)
+        assert room.inside(room.ann, "echo during >> ~/course/saved; docker run --rm node:20-alpine true")[0] == 0
+    finally:
+        subprocess.run(["ip", "link", "set", bridge, "up"], check=True)
+    taken = max(room.seat_answers(one, 60) for one in (room.ann, room.ben))
+    record_property("network_back_s", round(taken, 1))
+    assert room.inside(room.ann, "cat ~/course/saved")[1] == "before\nduring\n"
+
+
+def _hub_knows(room) -> bool:
+    answer = room.ann.call("GET", "/hub/api/users/ann")
+    return answer.status_code == 200 and answer.json()["server"] == "/user/ann/"
