@@ -100,7 +100,18 @@ def test_both_containers_see_home_and_socket_alike(pod: dict[str, Any]) -> None:
     )
     assert seat["/home/learner"] == engine["/home/learner"] == "volume-ada"
     assert seat["/run/user/1000"] == engine["/run/user/1000"] == "engine-socket"
-    assert "/home/learner/.local/share/docker" not in seat
+
+
+def test_engines_data_is_its_own(pod: dict[str, Any]) -> None:
+    """The engine's home is the volume for its data, which the seat does not see and which is in nobody's home."""
+    containers = _containers(pod)
+    home = {one["name"]: one["value"] for one in containers["engine"]["env"]}["HOME"]
+    where = {
+        name: [one["mountPath"] for one in containers[name]["volumeMounts"] if one["name"] == "engine-data"]
+        for name in containers
+    }
+    assert where == {"engine": [home], "notebook": []}
+    assert not Path(home).is_relative_to("/home/learner")
 
 
 def test_everything_is_limited(pod: dict[str, Any]) -> None:
