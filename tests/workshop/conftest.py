@@ -66,7 +66,7 @@ def room(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]
 
     from dmhelpers.engine import bases
     from dmhelpers.engine.client import docker_cli
-    from dmhelpers.workshop import control
+    from dmhelpers.workshop import control, preparing
     from dmhelpers.workshop.settings import Limits
 
     bases.ensure_many([BASE])
@@ -74,7 +74,7 @@ def room(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]
     docker_cli(["save", "--output", str(pack), BASE], timeout_s=120)
     pack.chmod(0o644)
     limits = Limits(memory_bytes=1_000_000_000, disk_bytes=DISK_BYTES)
-    wanted = control.Wanted(("Ann", "Ben", "Cid"), pack=pack, port=0, limits=limits, name="test")
+    wanted = preparing.Wanted(("Ann", "Ben", "Cid"), pack=pack, port=0, limits=limits, name="test")
     opened = control.up(wanted)
     try:
         visitors = {one.login: Visitor(opened.workshop.url, one.login, one.code) for one in opened.cards}

@@ -7,8 +7,8 @@ import pytest
 from dmhelpers.engine import info
 from dmhelpers.errors import InputError
 from dmhelpers.workshop import rehearsal, report
-from dmhelpers.workshop.control import Wanted
 from dmhelpers.workshop.machine import Machine
+from dmhelpers.workshop.preparing import Wanted
 
 GB = 10**9
 MACHINE = Machine(2, 24 * GB, 20 * GB, 100 * GB, 60 * GB, 0.5, "linux/x86_64")

@@ -1,8 +1,11 @@
 #!/bin/sh
 # The learner's engine, as runit's `run` script: it is started again whenever it ends.
 set -eu
-# An engine that was killed leaves these, and the next one would not start beside them.
-rm -rf "$XDG_RUNTIME_DIR/docker.pid" "$XDG_RUNTIME_DIR/docker" "$XDG_RUNTIME_DIR/dockerd-rootless"
+# An engine that was killed leaves these, and the next one would not start beside them. Some belong to the users of its
+# containers, and one folder may not be entered: root of the engine's own user namespace removes them.
+left="$XDG_RUNTIME_DIR/docker.pid $XDG_RUNTIME_DIR/docker $XDG_RUNTIME_DIR/dockerd-rootless"
+# shellcheck disable=SC2086  three paths without spaces
+rm -rf $left 2>/dev/null || rootlesskit rm -rf $left || true
 # With a process namespace of its own, all that an engine started ends with it.
 export DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS="--pidns"
 unset DOCKER_HOST
