@@ -159,7 +159,7 @@ def test_a_fork_bomb_is_held_at_its_limit(room):
 
 
 def test_a_file_of_10_gb_ends_at_the_learners_own_quota(room):
-    """A file of 10 GB stops at the quota; others can write, and an engine killed meanwhile is back once it is gone."""
+    """A file of 10 GB stops at the quota; others can write, and a killed engine is back once it is gone."""
     free = os.statvfs(room.workshop.folder).f_bavail * os.statvfs(room.workshop.folder).f_frsize
     code, told = room.inside(room.cid, "head -c 10G /dev/zero > ~/course/big")
     assert code != 0
