@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dmhelpers.course.notebooks import read, shelf, source, tags
 from dmhelpers.errors import DmHelpersError, InputError
-from dmhelpers.workshop import control, disks, machine, preparing, roster, seats
+from dmhelpers.workshop import control, disks, machine, preparing, roster, seats, services
 from dmhelpers.workshop.learner import Kernel, Ran, Visitor
 from dmhelpers.workshop.settings import Workshop, folder_of
 
@@ -124,7 +125,7 @@ def _in_class(opened: control.Opened, say: Say) -> Rehearsal:
     sampler.start()
     begun = time.perf_counter()
     try:
-        with ThreadPoolExecutor(len(cards)) as pool:
+        with ThreadPoolExecutor(len(cards)) as pool, _seats_gone_first(workshop):
             say(f"{len(cards)} learners come in")
             visitors = list(pool.map(lambda one: _come_in(workshop, one), cards))
             seats_s = time.perf_counter() - begun
@@ -143,6 +144,17 @@ def _in_class(opened: control.Opened, say: Say) -> Rehearsal:
     kept = tuple(replace(one, memory_bytes=samples.memory.get(one.login, 0)) for one in places)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return Rehearsal(created, before, workshop.pack, kept, peak, seats_s, whole_s)
+
+
+@contextmanager
+def _seats_gone_first(workshop: Workshop) -> Iterator[None]:
+    """Remove the seats if the block is left by Ctrl-C or an error: who waits for an answer of theirs then ends."""
+    try:
+        yield
+    except BaseException:
+        services.stop(workshop)
+        seats.remove_all(workshop)
+        raise
 
 
 def _come_in(workshop: Workshop, card: roster.Card) -> tuple[Visitor, Place]:
