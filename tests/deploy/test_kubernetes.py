@@ -115,7 +115,7 @@ def test_engines_data_is_its_own(pod: dict[str, Any]) -> None:
 
 
 def test_volumes_belong_to_a_group_that_the_engine_has(pod: dict[str, Any]) -> None:
-    """The pod's group for volumes is the engine's own: it cannot give its socket to one outside its user namespace."""
+    """The pod's group for volumes is the engine's own: it cannot give its socket to another."""
     assert pod["spec"]["securityContext"]["fsGroup"] == _containers(pod)["engine"]["securityContext"]["runAsGroup"]
 
 
