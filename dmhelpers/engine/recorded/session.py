@@ -25,6 +25,9 @@ _PLACES = ("build/recordings", "dmhelpers-recording.zip", "recordings")
 """Where a recording is looked for: a person's own before the one that comes with the course."""
 
 
+_announced: list[Player] = []
+
+
 def player() -> Player | None:
     """Return what answers in the engine's place; None where the engine itself is asked.
 
@@ -41,7 +44,9 @@ def player() -> Player | None:
             f"{MODE} is {mode!r}, which means nothing.",
             hint=f"Set {MODE}=recorded to read the course without an engine, or unset it to use yours.",
         )
-    return _player(os.environ.get(FOLDER, ""))
+    made = _player(os.environ.get(FOLDER, ""))
+    _announce(made)
+    return made
 
 
 def recorder(*, anyhow: bool = False) -> Recorder | None:
@@ -107,6 +112,7 @@ def clock_s() -> float:
 def forget() -> None:
     """Begin anew: with the environment as it is now."""
     _player.cache_clear()
+    _announced.clear()
     _recorder.cache_clear()
 
 
@@ -128,14 +134,21 @@ def recording_folder() -> Path:
 
 @functools.lru_cache(maxsize=1)
 def _player(_: str) -> Player:
-    from dmhelpers.engine.recorded import cell_marks
     from dmhelpers.engine.recorded.replaying import Player
     from dmhelpers.engine.recorded.store import Recording
 
-    made = Player(Recording(recording_folder()), os.environ.get(NOTEBOOK) or os.environ.get("JPY_SESSION_NAME", ""))
-    print(made.banner)  # noqa: T201  said once, above the first thing that comes from the recording
+    return Player(Recording(recording_folder()), os.environ.get(NOTEBOOK) or os.environ.get("JPY_SESSION_NAME", ""))
+
+
+def _announce(made: Player) -> None:
+    """Say once, above the first thing that comes from the recording, what it is of."""
+    if any(one is made for one in _announced):
+        return
+    _announced.append(made)
+    from dmhelpers.engine.recorded import cell_marks
+
+    print(made.banner)  # noqa: T201  a notebook's cell shows it
     cell_marks.watch()
-    return made
 
 
 @functools.lru_cache(maxsize=1)
