@@ -44,12 +44,13 @@ ASKING = {
 TAKES_A_RESULT = {
     "plot_sizes": "a table of compare",
     "plot_timeline": "a build",
+    "compare_steps": "two builds",
     "readable": "a table",
     "compare_guess": "values",
     "claim": "values",
 }
 ANSWERS = {"sample", "samples", "stages", "stage_graph", "would_build", "stage_picker", "predict", "hint", "progress"}
-ANSWERS |= {"score"}
+ANSWERS |= {"score", "sharing"}
 
 
 def solved():
