@@ -89,7 +89,7 @@ def wait_for_hub(room: SwarmRoom) -> Node:
     found: list[Node] = []
 
     def answers() -> bool:
-        found[:] = [node for node in room.nodes if room.request(f"http://{node.address}:{PORT}/hub/health")[0] == 200]
+        found[:] = [node for node in room.nodes if room.status(f"http://{node.address}:{PORT}/hub/health") == 200]
         return bool(found)
 
     until(answers, "the hub", 600)

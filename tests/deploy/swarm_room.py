@@ -16,12 +16,15 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+import requests
 
 from dmhelpers.engine.client import docker_cli
 from dmhelpers.engine.embedded import start
 from dmhelpers.engine.embedded.namespaces import Namespaces, remove_cgroups, tool
 from dmhelpers.errors import EngineError, TimeLimitReached
+from tests.deploy.visitor import in_network_of
 
 ROOT = Path(__file__).parents[2]
 PREPARE_NODE = ROOT / "deploy" / "swarm" / "prepare-node"
@@ -155,15 +158,12 @@ class SwarmRoom:
         """Run a program on the switch, as a visitor of the room's network, and return what it printed."""
         return self.switch.run(list(argv), timeout_s=timeout_s).stdout
 
-    def request(self, url: str, **options: Any) -> tuple[int, str]:
-        """Return the status and the body of a request to the room; status 0 where nothing answered."""
-        argv = [tool("curl"), "--silent", "--max-time", "10", "--write-out", "\n%{http_code}", url]
-        for name, values in options.items():
-            for value in values if isinstance(values, list) else [values]:
-                argv += [f"--{name.replace('_', '-')}", value]
-        done = self.switch.run(argv, check=False)
-        body, _, status = done.stdout.rpartition("\n")
-        return int(status or 0), body
+    def status(self, url: str) -> int:
+        """Return the status that a visitor of the room gets for a page; 0 where nothing answers."""
+        try:
+            return in_network_of(first(self.switch), lambda: requests.get(url, timeout=10)).status_code
+        except requests.RequestException:
+            return 0
 
     def _start_switch(self) -> None:
         self.switch = self._stack.enter_context(Namespaces())

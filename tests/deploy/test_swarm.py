@@ -66,7 +66,7 @@ def taught(room: SwarmRoom) -> Class:
     found: list[Node] = []
 
     def hub_answers() -> bool:
-        found[:] = [node for node in room.nodes if room.request(f"http://{node.address}:{PORT}/hub/health")[0] == 200]
+        found[:] = [node for node in room.nodes if room.status(f"http://{node.address}:{PORT}/hub/health") == 200]
         return bool(found)
 
     until(hub_answers, "the hub")
