@@ -52,14 +52,14 @@ slides: setup ## Make the instructor's slides from the solutions, without runnin
 	@$(PY) docs/slides/build.py
 
 test: bases ## Run every test, on both image stores where this machine can start a second engine.
-	@$(call extra,workshop,jupyterhub$(comma) dockerspawner)
+	@$(call extra,workshop,jupyterhub$(comma) dockerspawner$(comma) supervisor)
 	@$(call extra,deploy,kubespawner$(comma) kubernetes_validate)
 	@sh scripts/slirp.sh
 	@$(PY) scripts/run_tests.py $(TESTS)
 
 test-browser: bases ## Work through the notebooks in a real JupyterLab with a headless Chromium.
 	@$(call extra,browser,playwright)
-	@$(call extra,workshop,jupyterhub)
+	@$(call extra,workshop,jupyterhub$(comma) dockerspawner$(comma) supervisor)
 	@$(call extra,slides,sphinx_revealjs)
 	@sh scripts/chromium.sh
 	@sh scripts/proxy.sh

@@ -73,7 +73,9 @@ def test_help_lists_every_target_with_a_sentence() -> None:
     assert sorted(phony) == sorted(explained)
 
 
-@pytest.mark.parametrize("script", ["scripts/setup.sh", "scripts/lab.sh", "scripts/chromium.sh"])
+@pytest.mark.parametrize(
+    "script", ["scripts/setup.sh", "scripts/lab.sh", "scripts/chromium.sh", "scripts/debootstrap.sh"]
+)
 def test_posix_scripts_parse(script: str) -> None:
     """Scripts that say /bin/sh are read without complaint by the system's sh."""
     subprocess.run(["sh", "-n", ROOT / script], check=True, timeout=20)

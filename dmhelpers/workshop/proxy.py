@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dmhelpers.engine.places import cache_folder
 from dmhelpers.errors import EngineError
+from dmhelpers.workshop.image import course_root
 
 VERSION = "5.3.0"
 _PROGRAM = "configurable-http-proxy"
@@ -22,6 +23,9 @@ def find_or_install() -> Path:
     installed = shutil.which(_PROGRAM)
     if installed:
         return Path(installed)
+    beside = course_root() / "build" / "proxy" / "node_modules" / ".bin" / _PROGRAM  # where scripts/proxy.sh puts it
+    if beside.is_file():
+        return beside
     folder = cache_folder() / "workshop" / f"proxy-{VERSION}"
     program = folder / "node_modules" / ".bin" / _PROGRAM
     if program.is_file():

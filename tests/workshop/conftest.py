@@ -86,6 +86,21 @@ def room(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]
         yield made
     finally:
         control.down("test", discard=True)
+        hold_nothing_is_left(opened.workshop)
+
+
+def hold_nothing_is_left(workshop: Workshop) -> None:
+    """Hold that a workshop that was closed left no container, network, mount, loop device, process or file."""
+    from dmhelpers.engine.client import api
+    from dmhelpers.workshop import seats, services
+
+    assert seats.all_seats(workshop) == ()
+    assert api().networks(names=[workshop.network]) == []
+    assert str(workshop.folder) not in Path("/proc/mounts").read_text()
+    backing = [one.read_text() for one in Path("/sys/block").glob("loop*/loop/backing_file")]
+    assert not [one for one in backing if str(workshop.folder) in one]
+    assert services.supervisor_pid(workshop) is None
+    assert not workshop.folder.exists()
 
 
 def _sit_down(visitor: Visitor) -> None:
