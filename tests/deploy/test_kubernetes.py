@@ -6,10 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 
 from tests.deploy.learner_pod import learner_objects, values
+
+kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="`make test` installs the extra `deploy`")
 
 OLDEST = "1.33"
 """User namespaces and `procMount` need no feature gate from here on."""

@@ -166,7 +166,7 @@ def test_what_takes_no_time_fills_no_axis():
         "my-api:warm",
         0.4,
         (("builder", "cached", 0.0),),
-        step("builder", 1, "FROM node:20-alpine", "ran", 0.0, 0.0002),
+        step("builder", 1, "WORKDIR /app", "ran", 0.0, 0.0002),
         step("builder", 2, "RUN npm ci"),
     )
     ax = timeline.plot_timeline(brief)
