@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 _VARIES = (
     (re.compile(r"dmhelpers-check/[0-9a-f]{12}\b"), "dmhelpers-check/TRIAL"),
+    (re.compile(r"(?<=\bclinic/)([a-z0-9-]+):[0-9a-f]{12}\b"), r"\1:EXAMINED"),
     (re.compile(r"changed by the check [0-9a-f]{32}\b"), "changed by the check MARK"),
     (re.compile(r"\b1\d{9}\.\d+\b"), "MOMENT"),  # seconds since 1970, as Python writes them
     (re.compile(r"\b20\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?"), "MOMENT"),

@@ -49,6 +49,8 @@ def test_moments_and_trial_marks_are_not_in_the_form(project):
     two = project({"Dockerfile": "FROM scratch", "a": "at 2027-11-12 13:14:15.1"}, name="two")
     assert build_form(one) == build_form(two)
     assert forms.steady("changed at 1764101234.5678") == forms.steady("changed at 1864101234.9")
+    assert forms.steady("clinic/patient:0123456789ab") == forms.steady("clinic/patient:ba9876543210")
+    assert forms.steady("clinic/patient:0123456789ab") != forms.steady("clinic/other:0123456789ab")
     assert forms.steady("dmhelpers-check/0123456789ab:trial") == forms.steady("dmhelpers-check/ba9876543210:trial")
 
 
