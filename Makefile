@@ -54,7 +54,7 @@ slides: setup ## Make the instructor's slides from the solutions, without runnin
 test: bases ## Run every test, on both image stores where this machine can start a second engine.
 	@$(call extra,workshop,jupyterhub$(comma) dockerspawner$(comma) supervisor)
 	@$(call extra,deploy,kubespawner$(comma) kubernetes_validate)
-	@sh scripts/slirp.sh
+	@sh scripts/networks.sh
 	@$(PY) scripts/run_tests.py $(TESTS)
 
 test-browser: bases ## Work through the notebooks in a real JupyterLab with a headless Chromium.
