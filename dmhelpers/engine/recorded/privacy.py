@@ -22,6 +22,9 @@ _SETTINGS = ("~/.npmrc", "~/.pip/pip.conf", "~/.config/pip/pip.conf", "/etc/pip.
 _ADDRESS = re.compile(r"https?://[^\s\"'<>]+")
 _PUBLIC = ("github.com", "docker.io", "localhost", "127.0.0.1")
 _SHORTEST = 8
+_SYSTEM = ("/etc/", "/usr/")
+"""A distribution's own places, which images have too: they tell nothing of a person."""
+
 _INFO = (
     "ServerVersion",
     "Driver",
@@ -64,7 +67,7 @@ class Hider:
     def of(cls, words: Iterable[str]) -> Hider:
         """Return one that knows these words; short ones, and public names, stand for too much else."""
         plain = ("/root", "/tmp", *_PUBLIC)  # noqa: S108  folders of every container
-        telling = {one for one in words if len(one) >= _SHORTEST and one not in plain}
+        telling = {one for one in words if len(one) >= _SHORTEST and one not in plain and not one.startswith(_SYSTEM)}
         return cls(tuple(sorted(telling, key=lambda one: (-len(one), one))))
 
     def hide(self, text: str) -> str:
