@@ -42,6 +42,9 @@ _PLACES_ON_DISK = ("GraphDriver", "HostnamePath", "HostsPath", "LogPath", "Resol
 _OWN_NETWORK = re.compile(r"\b(?:10\.\d{1,3}|172\.(?:1[6-9]|2\d|3[01])|192\.168)(?:\.\d{1,3}){2}\b(?!\.\d)")
 """Addresses of networks that are nobody else's: of containers, and of this machine's name server."""
 
+_ASKED_BY_NPM = re.compile(r"(?<=npm http )(\w+ [A-Z]+ \d+ https?://)([^/\s]+)")
+"""Whom npm asked, in what it prints of its questions: the public registry, or a mirror of somebody's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Hider:
@@ -74,7 +77,7 @@ class Hider:
         """Return a text with its words crossed out."""
         for word in self.words:
             text = text.replace(word, "x" * len(word))
-        return _OWN_NETWORK.sub(_crossed, text)
+        return _without_addresses(text)
 
     def hide_bytes(self, data: bytes) -> bytes:
         """Return bytes with the words in them crossed out."""
@@ -82,7 +85,7 @@ class Hider:
             raw = word.encode()
             data = data.replace(raw, b"x" * len(raw))
         try:
-            return _OWN_NETWORK.sub(_crossed, data.decode()).encode()
+            return _without_addresses(data.decode()).encode()
         except UnicodeDecodeError:
             return data
 
@@ -123,6 +126,11 @@ def of_the_course(path: str, answer: Any, *, since: datetime, names: Iterable[st
 def is_pruned(path: str) -> bool:
     """Return whether of an answer to this only a part is kept."""
     return path in ("/info", "/system/df", "/images/json") or _INSPECTED.fullmatch(path) is not None
+
+
+def _without_addresses(text: str) -> str:
+    text = _ASKED_BY_NPM.sub(lambda found: found[1] + "x" * len(found[2]), text)
+    return _OWN_NETWORK.sub(_crossed, text)
 
 
 def _crossed(found: re.Match[str]) -> str:

@@ -51,6 +51,14 @@ def test_places_on_the_engines_disk_and_addresses_of_own_networks_are_left_out()
     assert hider.hide_bytes(b"\xff10.1.22.53") == b"\xff10.1.22.53"
 
 
+def test_whom_npm_asked_is_crossed_out():
+    """What npm prints of its questions keeps its words and its length, and names no host."""
+    said = "npm http fetch GET 200 https://packages.company.example/typescript 71ms (cache miss)"
+    hidden = Hider.of([]).hide(said)
+    assert hidden == said.replace("packages.company.example", "x" * len("packages.company.example"))
+    assert Hider.of([]).hide_bytes(said.encode()) == hidden.encode()
+
+
 def test_other_peoples_images_and_build_cache_are_left_out():
     """Of lists only what carries the course's label, was asked for by name, or was made while recording is kept."""
     images = [
