@@ -26,6 +26,7 @@ NOT_MEASURED = {
     "hint": "words of the course",
     "progress": "the learner's own notes",
     "score": "the learner's own tries",
+    "sharing": "what a workshop is told of the learner",
     "clinic": "advice on a Dockerfile's text; with build=True it is not recorded",
     "Build": "the class of what build returns",
     "DmHelpersError": "an error",
