@@ -207,7 +207,7 @@ class SwarmRoom:
 
 def first(namespaces: Namespaces) -> int:
     """Return the ID of the process that holds the namespaces."""
-    return namespaces._first
+    return namespaces.first
 
 
 def in_network(namespaces: Namespaces, *argv: str) -> None:
