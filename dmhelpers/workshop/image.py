@@ -120,7 +120,10 @@ def _debian_mirror() -> str:
         first = source.uris[0] if source.uris else ""
         if "main" in source.components and first.startswith("http") and first.rstrip("/").endswith("/debian"):
             return first
-    return "http://deb.debian.org/debian"
+    raise BaseImageError(
+        "This machine's apt has no source for Debian's main archive, so no mirror to take a Debian 13 from.",
+        hint=f"Load the image instead: docker load -i FILE, with {OFFICIAL_BASE} in it",
+    )
 
 
 def _fill(context: Path, root: Path) -> None:
