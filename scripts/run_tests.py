@@ -18,7 +18,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -99,33 +99,36 @@ def main(arguments: list[str]) -> int:
 
 def in_two_lanes(status: embedded.EngineStatus, arguments: list[str], lane: Lane) -> int:
     """Run all tests on the engine, and beside them those on the other image store and those without this engine."""
+    with a_lane_beside(lane, lambda beside: run_beside(status, arguments, beside)):
+        lane.run(f"{status.store or 'no'} image store", narrowed(arguments, "engine"))
+    keep(lane.closing, mode="w")
+    return worst(lane.codes, none_is_good=True)
+
+
+@contextmanager
+def a_lane_beside(lane: Lane, runs: Callable[[Lane], None]) -> Iterator[None]:
+    """Run a second lane while the block runs; then show what it printed, and count its results to the first's."""
     BESIDE.parent.mkdir(parents=True, exist_ok=True)
     with BESIDE.open("w", encoding="utf-8") as log, ThreadPoolExecutor(1) as second:
         beside = Lane(log)
-        both = second.submit(run_beside, status, arguments, beside)
-        lane.run(f"{status.store or 'no'} image store", narrowed(arguments, "engine"))
+        both = second.submit(runs, beside)
+        yield
         both.result()
-    lane.say("Tests on the other image store and without this engine, which ran beside those")
+    lane.say("Tests that ran beside those")
     lane.say(BESIDE.read_text(encoding="utf-8", errors="replace"))
-    keep([*lane.closing, *beside.closing], mode="w")
-    return worst([*lane.codes, *beside.codes], none_is_good=True)
+    lane.closing += beside.closing
+    lane.codes += beside.codes
 
 
 def in_the_browser(arguments: list[str], lane: Lane) -> int:
     """Run the browser tests; with `--private` as the first argument, beside them those on engines of their own."""
-    if arguments[:1] != ["--private"]:
+    if arguments[:1] == ["--private"]:
+        with a_lane_beside(lane, lambda beside: beside.run("engines of their own", ["-m", PRIVATE])):
+            lane.run(BROWSER_TITLE, ["tests/browser", *arguments[1:]])
+    else:
         lane.run(BROWSER_TITLE, ["tests/browser", *arguments])
-        keep(lane.closing, mode="a")
-        return worst(lane.codes)
-    BESIDE.parent.mkdir(parents=True, exist_ok=True)
-    with BESIDE.open("w", encoding="utf-8") as log, ThreadPoolExecutor(1) as second:
-        beside = Lane(log)
-        both = second.submit(beside.run, "engines of their own", ["-m", PRIVATE])
-        lane.run(BROWSER_TITLE, ["tests/browser", *arguments[1:]])
-        both.result()
-    lane.say(BESIDE.read_text(encoding="utf-8", errors="replace"))
-    keep([*lane.closing, *beside.closing], mode="a")
-    return worst([*lane.codes, *beside.codes])
+    keep(lane.closing, mode="a")
+    return worst(lane.codes)
 
 
 def run_beside(status: embedded.EngineStatus, arguments: list[str], lane: Lane) -> None:

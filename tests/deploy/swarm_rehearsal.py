@@ -20,7 +20,7 @@ from dmhelpers.engine.client import docker_argv
 from dmhelpers.engine.embedded.install import find_tool
 from dmhelpers.workshop import roster
 from tests.deploy.machine_seat import STACK
-from tests.deploy.swarm_room import REGISTRY, Node, SwarmRoom, first
+from tests.deploy.swarm_room import REGISTRY, Node, SwarmRoom
 from tests.deploy.visitor import Visitor, until
 
 IMAGES = ("dmhelpers-learner", "dmhelpers-hub")
@@ -37,7 +37,7 @@ def main(learners: int) -> None:
         deploy(room)
         hub = timed("the hub answers", lambda: wait_for_hub(room))
         address = f"http://{hub.address}:{PORT}"
-        visitors = [Visitor(first(room.switch), address, card.login, card.code) for card in cards]
+        visitors = [Visitor(room.switch.first, address, card.login, card.code) for card in cards]
         with ThreadPoolExecutor(12) as threads:
             everyone = lambda act: list(threads.map(act, visitors))  # noqa: E731
             print("signed in:", Counter(everyone(Visitor.sign_in)))

@@ -55,7 +55,7 @@ class Node:
             one.mkdir(parents=True, exist_ok=True)
         port = f"port{self.number}"
         in_network(
-            switch, "ip", "link", "add", port, "type", "veth", "peer", "eth0", "netns", str(first(self.namespaces))
+            switch, "ip", "link", "add", port, "type", "veth", "peer", "eth0", "netns", str(self.namespaces.first)
         )
         in_network(switch, "ip", "link", "set", port, "master", "switch", "up")
         for command in (
@@ -96,7 +96,7 @@ class Node:
 
     def kill(self) -> None:
         """Cut its power: the kernel ends all of its processes, and its cable with them."""
-        os.kill(first(self.namespaces), signal.SIGKILL)
+        os.kill(self.namespaces.first, signal.SIGKILL)
         self.engine.wait(timeout=30)
         self.alive = False
 
@@ -161,7 +161,7 @@ class SwarmRoom:
     def status(self, url: str) -> int:
         """Return the status that a visitor of the room gets for a page; 0 where nothing answers."""
         try:
-            return in_network_of(first(self.switch), lambda: requests.get(url, timeout=10)).status_code
+            return in_network_of(self.switch.first, lambda: requests.get(url, timeout=10)).status_code
         except requests.RequestException:
             return 0
 
@@ -205,16 +205,7 @@ class SwarmRoom:
         shutil.rmtree(self.folder)
 
 
-def first(namespaces: Namespaces) -> int:
-    """Return the ID of the process that holds the namespaces."""
-    return namespaces.first
-
-
 def in_network(namespaces: Namespaces, *argv: str) -> None:
     """Run a program in the network of these namespaces, and in this machine's processes: it may name any of them."""
-    subprocess.run(
-        [tool("nsenter"), f"--target={first(namespaces)}", "--net", "--", tool(argv[0]), *argv[1:]],
-        check=True,
-        timeout=20,
-        capture_output=True,
-    )
+    command = namespaces.in_the_network([tool(argv[0]), *argv[1:]])
+    subprocess.run(command, check=True, timeout=20, capture_output=True)

@@ -12,7 +12,7 @@ import pytest
 
 from dmhelpers.workshop import roster
 from tests.deploy.machine_seat import deploy_hub, push_image, registry_program
-from tests.deploy.swarm_room import Node, SwarmRoom, first
+from tests.deploy.swarm_room import Node, SwarmRoom
 from tests.deploy.visitor import Visitor, until
 
 pytestmark = pytest.mark.private_engine
@@ -71,7 +71,7 @@ def taught(room: SwarmRoom) -> Class:
 
     until(hub_answers, "the hub")
     address = f"http://{found[0].address}:{PORT}"
-    visitors = [Visitor(first(room.switch), address, card.login, card.code) for card in cards]
+    visitors = [Visitor(room.switch.first, address, card.login, card.code) for card in cards]
     seated = Class(room, visitors, found[0])
     with ThreadPoolExecutor(LEARNERS) as threads:
         assert set(threads.map(Visitor.sign_in, visitors)) == {200}
