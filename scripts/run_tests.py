@@ -2,7 +2,8 @@
 
 Two lanes run at once. In the first, the tests marked `engine` run on the engine as it is. In the second, they run
 once more on the other image store, but for those marked `one_store` or `private_engine`, on a second engine in
-namespaces of its own; then the tests that do not use the engine, because they need none or start one of their own.
+namespaces of its own; then, on another such engine, long tests marked `beside`; then the tests that do not use the
+engine, because they need none or start one of their own.
 What the second lane prints comes after the first.
 
 Arguments go to pytest. Where they name tests, all run in one process, and then on the other image store; with `-m`
@@ -33,6 +34,8 @@ BASES = ("node:20-alpine", "golang:1.22-alpine")
 BROWSER_TITLE = "notebooks in JupyterLab"
 PRIVATE = "private_engine and not engine"
 BOTH_STORES = "engine and not private_engine and not one_store"
+BESIDE_ONLY = "engine and beside"
+FIRST_LANE = "engine and not beside"
 INTERRUPTED = 2
 NONE_SELECTED = 5
 """What pytest ends with where none of the tests asked for is marked `engine`."""
@@ -100,7 +103,7 @@ def main(arguments: list[str]) -> int:
 def in_two_lanes(status: embedded.EngineStatus, arguments: list[str], lane: Lane) -> int:
     """Run all tests on the engine, and beside them those on the other image store and those without this engine."""
     with a_lane_beside(lane, lambda beside: run_beside(status, arguments, beside)):
-        lane.run(f"{status.store or 'no'} image store", narrowed(arguments, "engine"))
+        lane.run(f"{status.store or 'no'} image store", narrowed(arguments, FIRST_LANE))
     keep(lane.closing, mode="w")
     return worst(lane.codes, none_is_good=True)
 
@@ -134,6 +137,8 @@ def in_the_browser(arguments: list[str], lane: Lane) -> int:
 def run_beside(status: embedded.EngineStatus, arguments: list[str], lane: Lane) -> None:
     """Run the second lane; an interrupt, which every pytest gets, ends it after the one that runs."""
     on_the_other_store(status, arguments, lane)
+    if INTERRUPTED not in lane.codes:
+        those_beside(status, arguments, lane)
     if INTERRUPTED not in lane.codes:
         lane.run("no engine, or engines of their own", narrowed(arguments, "not engine"))
 
@@ -176,6 +181,16 @@ def on_the_other_store(status: embedded.EngineStatus, arguments: list[str], lane
     other: Literal["overlay2", "containerd"] = "overlay2" if status.store == "containerd" else "containerd"
     with second_engine(other) as engine:
         lane.run(f"{other} image store", narrowed(arguments, BOTH_STORES), engine=engine)
+
+
+def those_beside(status: embedded.EngineStatus, arguments: list[str], lane: Lane) -> None:
+    """Run the tests marked `beside` on a second engine like the first; on the first where there can be no second."""
+    selected, title = narrowed(arguments, BESIDE_ONLY), "tests that need no engine in particular"
+    if why_no_second_engine(status):
+        lane.run(title, selected)
+        return
+    with second_engine("containerd" if status.store == "containerd" else "overlay2") as engine:
+        lane.run(title, selected, engine=engine)
 
 
 def why_no_second_engine(status: embedded.EngineStatus) -> str:

@@ -35,6 +35,9 @@ def add_workshop(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
     status = add(verbs, "status", "say who has a seat, and what it uses", _status)
     check = add(verbs, "check", "rehearse: N learners at once run notebook 05, in a workshop of their own", _check)
     check.add_argument("--learners", type=int, required=True, metavar="N", help="how many")
+    check.add_argument(
+        "--drill", action="store_true", help="break an engine, a disk, the proxy, the hub and the network meanwhile"
+    )
     _add_seat(check)
     down = add(verbs, "down", "close the workshop and remove all that it made, but the seat's image", _down)
     down.add_argument("--save", type=Path, metavar="FOLDER", help="keep the learners' work there, one archive each")
@@ -52,6 +55,9 @@ def _add_seat(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--disk", type=float, default=7.0, metavar="GB", help="disk of a seat (7)")
     parser.add_argument(
         "--processes", type=int, default=512, metavar="N", help="processes and threads of a seat (512)"
+    )
+    parser.add_argument(
+        "--reserve", type=float, metavar="GB", help="free disk below which all seats pause (what the kernel needs)"
     )
     parser.add_argument("--image", default="", help="the image of a seat; built if the engine has none of that name")
 
@@ -83,6 +89,8 @@ def _wanted(arguments: argparse.Namespace, *, names: tuple[str, ...]) -> Wanted:
         disk_bytes=int(arguments.disk * _GB),
     )
     more = {name: getattr(arguments, name) for name in ("address", "port") if hasattr(arguments, name)}
+    if arguments.reserve is not None:
+        more["reserve_bytes"] = int(arguments.reserve * _GB)
     if hasattr(arguments, "idle"):
         more["idle_after_s"] = arguments.idle
     return Wanted(names=names, pack=arguments.pack, limits=limits, image=arguments.image or IMAGE, **more)
@@ -98,7 +106,8 @@ def _status(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from dmhelpers.workshop import rehearsal
 
-    found = rehearsal.rehearse(arguments.learners, _wanted(arguments, names=()), say=_say)
+    wanted = _wanted(arguments, names=())
+    found = rehearsal.rehearse(arguments.learners, wanted, drill=arguments.drill, say=_say)
     print(found)
     return 0 if found.ok else 1
 

@@ -1,30 +1,21 @@
-"""A learner as the hub sees one: logs in with a code, starts a seat, runs cells in a kernel over its WebSocket.
+"""A learner as the hub sees one: logs in with a code, starts a seat, saves files, runs cells in a kernel.
 
 It does over HTTP what a browser does, cookies and XSRF included, so that what it measures is what learners get.
 """
 
 from __future__ import annotations
 
-import json
+import threading
 import time
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from dmhelpers.errors import EngineError, TimeLimitReached
+from dmhelpers.workshop.kernel import Kernel
 
 _REQUEST_LIMIT_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What a cell gave: all its text, and the error that it ended with, ``""`` for none."""
-
-    text: str
-    error: str
 
 
 class Visitor:
@@ -34,12 +25,14 @@ class Visitor:
         url: The workshop's address.
         login: Who.
         code: Their code.
+        left: Set when they leave: what waits for an answer then ends.
     """
 
-    def __init__(self, url: str, login: str, code: str) -> None:
+    def __init__(self, url: str, login: str, code: str, *, left: threading.Event | None = None) -> None:
         import requests
 
         self.url, self.login, self._code = url, login, code
+        self._left = left or threading.Event()
         self.session = requests.Session()
         self.session.trust_env = False
         self._token = ""
@@ -59,7 +52,7 @@ class Visitor:
             self._make_token()
         return answer.status_code
 
-    def call(self, method: str, path: str, *, body: Any = None) -> Any:
+    def call(self, method: str, path: str, *, body: Any = None, limit_s: float = _REQUEST_LIMIT_S) -> Any:
         """Send a request with this person's own token and return the response, whatever its status."""
         headers = {"Authorization": f"token {self._token}"}
         # Without the session's cookies: with them, a token would not be asked for.
@@ -72,7 +65,7 @@ class Visitor:
                 f"{self.url}{path}",
                 json=body,
                 headers=headers,
-                timeout=_REQUEST_LIMIT_S,
+                timeout=limit_s,
                 allow_redirects=False,
             )
 
@@ -107,6 +100,22 @@ class Visitor:
         while self.call("DELETE", f"/hub/api/users/{self.login}/server").status_code != 204:
             self._wait(deadline, f"the seat of {self.login} does not stop")
 
+    def save(self, path: str, text: str) -> bool:
+        """Save a text file in the seat as JupyterLab does, and return whether the server says that it is saved."""
+        body = {"type": "file", "format": "text", "content": text}
+        return bool(self.call("PUT", f"/user/{self.login}/api/contents/{path}", body=body).status_code in (200, 201))
+
+    def saved(self, path: str) -> str:
+        """Return a text file of the seat.
+
+        Raises:
+            EngineError: The server does not give it.
+        """
+        answer = self.call("GET", f"/user/{self.login}/api/contents/{path}?type=file&format=text")
+        if answer.status_code != 200:
+            raise EngineError(f"{path}: the server answers {answer.status_code}.", hint="Is the seat running?")
+        return str(answer.json()["content"])
+
     @contextmanager
     def kernel(self) -> Iterator[Kernel]:
         """Give a kernel in the seat, which ends with the block."""
@@ -116,7 +125,7 @@ class Visitor:
             raise EngineError(f"No kernel started: {made.status_code} {made.text[:200]}", hint="Restart the seat.")
         kernel_id = made.json()["id"]
         place = urlsplit(self.url).netloc
-        kernel = Kernel(f"ws://{place}{base}/{kernel_id}/channels", self._token)
+        kernel = Kernel(f"ws://{place}{base}/{kernel_id}/channels", self._token, self._left)
         try:
             yield kernel
         finally:
@@ -142,69 +151,7 @@ class Visitor:
             "The hub's login page sets no XSRF cookie.", hint="Is this a JupyterHub? Open it in a browser."
         )
 
-    @staticmethod
-    def _wait(deadline: float, what: str) -> None:
-        if time.monotonic() > deadline:
+    def _wait(self, deadline: float, what: str) -> None:
+        if self._left.is_set() or time.monotonic() > deadline:
             raise TimeLimitReached(f"Waited too long: {what}.", hint="See the hub's log: dmhelpers workshop status")
-        time.sleep(1.0)
-
-
-class Kernel:
-    """A kernel's channels over one WebSocket."""
-
-    def __init__(self, url: str, token: str) -> None:
-        import websocket
-
-        self._socket = websocket.create_connection(
-            url, timeout=_REQUEST_LIMIT_S, header=[f"Authorization: token {token}"], http_no_proxy=["*"]
-        )
-
-    def close(self) -> None:
-        """Close the connection; the kernel goes on."""
-        self._socket.close()
-
-    def run(self, source: str, *, limit_s: float) -> Ran:
-        """Run a cell and return what it gave.
-
-        Raises:
-            TimeLimitReached: It did not end in time.
-        """
-        import websocket
-
-        asked = uuid.uuid4().hex
-        content = {
-            "code": source,
-            "silent": False,
-            "store_history": True,
-            "allow_stdin": False,
-            "stop_on_error": False,
-        }
-        header = {"msg_id": asked, "msg_type": "execute_request", "session": asked, "username": "", "version": "5.3"}
-        message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content}
-        self._socket.send(json.dumps(message))
-        texts: list[str] = []
-        error, deadline = "", time.monotonic() + limit_s
-        while True:
-            self._socket.settimeout(max(0.1, deadline - time.monotonic()))
-            try:
-                told = json.loads(self._socket.recv())
-            except websocket.WebSocketTimeoutException as late:
-                raise TimeLimitReached(
-                    f"A cell ran longer than {limit_s:g} s: {source.splitlines()[0]}", hint="Seat fewer at once."
-                ) from late
-            if told["parent_header"].get("msg_id") != asked:
-                continue
-            kind, inner = told["msg_type"], told["content"]
-            texts += _texts(kind, inner)
-            if kind == "error":
-                error = f"{inner['ename']}: {inner['evalue']}"
-            if kind == "status" and inner["execution_state"] == "idle":
-                return Ran("".join(texts), error)
-
-
-def _texts(kind: str, content: Any) -> Sequence[str]:
-    if kind == "stream":
-        return (content["text"],)
-    if kind in ("execute_result", "display_data"):
-        return (str(content["data"].get("text/plain", "")) + "\n",)
-    return ()
+        self._left.wait(1.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dmhelpers.engine.client import endpoint
 from dmhelpers.errors import EngineError, InputError
-from dmhelpers.workshop import cards, packs, roster, seats, settings
+from dmhelpers.workshop import cards, guard, packs, roster, seats, settings
 from dmhelpers.workshop.image import IMAGE
 from dmhelpers.workshop.settings import Limits, Workshop
 
@@ -34,6 +34,7 @@ class Wanted:
         idle_after_s: Seconds without use after which a seat is stopped; 0 for never.
         name: The workshop's name.
         image: The image of a seat; built if the engine has none of that name.
+        reserve_bytes: How much of this machine's disk stays free; None for what its kernel may hold unwritten.
     """
 
     names: tuple[str, ...]
@@ -44,6 +45,7 @@ class Wanted:
     idle_after_s: int = 3600
     name: str = "workshop"
     image: str = IMAGE
+    reserve_bytes: int | None = None
 
 
 def planned(wanted: Wanted, folder: Path) -> Workshop:
@@ -73,6 +75,7 @@ def planned(wanted: Wanted, folder: Path) -> Workshop:
         pack=_pack(wanted.pack),
         limits=wanted.limits,
         idle_after_s=wanted.idle_after_s,
+        reserve_bytes=guard.reserve_bytes() if wanted.reserve_bytes is None else wanted.reserve_bytes,
     )
 
 
@@ -85,6 +88,8 @@ def prepare(workshop: Workshop, wanted: Wanted, say: Say) -> list[roster.Card]:
     """Make what must be there before the hub starts, and write the settings that it reads."""
     workshop.folder.mkdir(parents=True, exist_ok=True)
     workshop.folder.chmod(0o700)
+    if told := guard.outlook(workshop, len(wanted.names)):
+        say(told)
     _open_tun(workshop)
     gateway = seats.make_network(workshop.network, workshop.name)
     object.__setattr__(workshop, "hub_address", gateway)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from dmhelpers.units import docker_size
 
 if TYPE_CHECKING:
-    from dmhelpers.workshop.rehearsal import Rehearsal
+    from dmhelpers.workshop.findings import Rehearsal
 
 
 def as_text(found: Rehearsal) -> str:
     """Return the report of a rehearsal."""
-    return "\n".join([*_head(found), "", *_table(found), "", *_summary(found), "", *_arithmetic(found)])
+    return "\n".join(
+        [*_head(found), "", *_table(found), "", *_drill(found), *_summary(found), "", *_arithmetic(found)]
+    )
 
 
 def _head(found: Rehearsal) -> list[str]:
@@ -38,6 +40,23 @@ def _table(found: Rehearsal) -> list[str]:
     return rows
 
 
+def _drill(found: Rehearsal) -> list[str]:
+    if not found.faults:
+        return []
+    rows = [f"{'broken on purpose':<36}{'at work':>8}{'for':>7}{'back after':>12}  seen"]
+    for one in found.faults:
+        lasted = f"{one.lasted_s:.0f} s" if one.lasted_s else "-"
+        back = f"{one.back_s:.1f} s" if one.came_back else "never"
+        rows.append(f"{one.what:<36}{one.at_work:>8}{lasted:>7}{back:>12}  {one.seen}".rstrip())
+    saves, cuts = sum(one.saves for one in found.places), sum(one.cuts for one in found.places)
+    again = sum(one.again for one in found.places)
+    told = (
+        f"During the drill {saves} saves were acknowledged, {cuts} connections to kernels were opened again, and "
+        f"{again} cells that had failed were run again."
+    )
+    return [*rows, "", told, ""]
+
+
 def _summary(found: Rehearsal) -> list[str]:
     failed = [one for one in found.places if one.failure]
     seats, notebooks = [one.seat_s for one in found.places], [one.notebook_s for one in found.places]
@@ -53,7 +72,7 @@ def _summary(found: Rehearsal) -> list[str]:
 
 
 def _arithmetic(found: Rehearsal) -> list[str]:
-    from dmhelpers.workshop import rehearsal as r
+    from dmhelpers.workshop import findings as r
 
     host, by_memory, by_disk = found.machine, r.seats_by_memory(found), r.seats_by_disk(found)
     tenth_memory, tenth_disk = host.memory_bytes / 10, host.disk_bytes / 10

@@ -19,12 +19,17 @@ _TEMPLATE_LIMIT_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A learner's container: the login, its ID, whether it runs, and its address in the learners' network."""
+    """A learner's container: the login, its ID, the engine's word for its state, its address in the network."""
 
     login: str
     container_id: str
-    running: bool
+    state: str
     address: str
+
+    @property
+    def running(self) -> bool:
+        """Whether its programs run; they do not where it is paused."""
+        return self.state == "running"
 
 
 def make_network(name: str, workshop_name: str) -> str:
@@ -52,8 +57,31 @@ def all_seats(workshop: Workshop) -> tuple[Seat, ...]:
         login = one["Names"][0].removeprefix("/").removeprefix(prefix)
         networks = one["NetworkSettings"]["Networks"]
         address = networks.get(workshop.network, {}).get("IPAddress", "")
-        seats.append(Seat(login, one["Id"], one["State"] == "running", address))
+        seats.append(Seat(login, one["Id"], one["State"], address))
     return tuple(sorted(seats, key=lambda one: one.login))
+
+
+def pause_all(workshop: Workshop) -> int:
+    """Pause every seat that runs, and return how many; their programs stand still until `unpause_all`."""
+    return sum(_if_still_there("pause", one) for one in all_seats(workshop) if one.running)
+
+
+def unpause_all(workshop: Workshop) -> int:
+    """Let every paused seat go on, and return how many."""
+    return sum(_if_still_there("unpause", one) for one in all_seats(workshop) if one.state == "paused")
+
+
+def _if_still_there(what: str, seat: Seat) -> bool:
+    import docker.errors
+
+    with engine_answers():
+        try:
+            getattr(api(), what)(seat.container_id)
+        except docker.errors.APIError as error:
+            if error.status_code in (404, 409):  # it ended meanwhile
+                return False
+            raise
+    return True
 
 
 def remove_all(workshop: Workshop) -> None:

@@ -1,4 +1,4 @@
-"""The hub, the proxy and the culler as processes, kept running by supervisord: what is killed comes back."""
+"""Hub, proxy, culler and guard as processes, kept running by supervisord: what is killed comes back."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def states(workshop: Workshop) -> dict[str, str]:
 
 
 def process_id(workshop: Workshop, program: str) -> int:
-    """Return the process ID of one of ``"hub"``, ``"proxy"`` and ``"culler"``; 0 where it does not run."""
+    """Return the process ID of a program, such as ``"hub"`` or ``"proxy"``; 0 where it does not run."""
     told = _control(workshop, "pid", program).strip()
     return int(told) if told.isdigit() else 0
 
@@ -150,6 +150,7 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
         _program(folder, "proxy", proxy_command, f'CONFIGPROXY_AUTH_TOKEN="{token}"'),
         _program(folder, "hub", f"{sys.executable} -m jupyterhub -f {config}", hub_variables),
     ]
+    parts.append(_program(folder, "guard", f"{sys.executable} -m dmhelpers.workshop.guard", hub_variables))
     if workshop.mirror:
         parts.append(_program(folder, "mirror", packs.mirror_command(workshop), f'{VARIABLE}="{folder}"'))
     if workshop.idle_after_s:

@@ -47,6 +47,7 @@ class Workshop:
         pack: The file that every seat sees, read-only, in `/opt/pack`; ``""`` for none.
         limits: What one learner may use.
         idle_after_s: Seconds without use after which a seat is stopped; 0 for never.
+        reserve_bytes: With less than this free on the disk that `folder` is on, all seats are paused.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Workshop:
     pack: str
     limits: Limits
     idle_after_s: int = 3600
+    reserve_bytes: int = 0
 
     @property
     def url(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dmhelpers.units import docker_size
-from dmhelpers.workshop import disks, roster, seats, services, settings
+from dmhelpers.workshop import disks, machine, roster, seats, services, settings
 
 
 def table(name: str) -> str:
@@ -20,12 +20,17 @@ def table(name: str) -> str:
         f"{workshop.url}  {told or 'stopped: dmhelpers workshop up starts it again'}",
         f"logs: {workshop.folder / 'log'}",
     ]
+    if machine.look(workshop.folder).disk_free_bytes < workshop.reserve_bytes:
+        least = docker_size(workshop.reserve_bytes)
+        lines.append(
+            f"All seats are paused: less than {least} of this machine's disk is free. Make room; they go on."
+        )
     taken = {one.login: one for one in seats.all_seats(workshop)}
     lines.append(f"{'learner':<28}{'seat':<10}{'memory':>10}{'disk':>10}")
     for login in roster.load(workshop.roster_file):
         seat = taken.get(login)
         memory = docker_size(seats.memory_bytes(seat.container_id)) if seat and seat.running else "-"
         disk = docker_size(disks.used_bytes(workshop, login)) if workshop.disk(login).exists() else "-"
-        state = "-" if seat is None else "running" if seat.running else "stopped"
+        state = seat.state if seat else "-"
         lines.append(f"{login:<28}{state:<10}{memory:>10}{disk:>10}")
     return "\n".join(lines)

@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.engine,
     pytest.mark.private_engine,
     pytest.mark.one_store,
+    pytest.mark.beside,
     pytest.mark.timeout(2400),
 ]
 

@@ -13,6 +13,8 @@ from dmhelpers.workshop.learner import Visitor
 from dmhelpers.workshop.settings import Workshop
 
 DISK_BYTES = 1_200_000_000
+SMALL_DISK_BYTES = 7_000_000_000
+RESERVE_BYTES = 400_000_000
 BASE = "node:20-alpine"
 
 
@@ -60,21 +62,47 @@ def until(holds: Callable[[], bool], limit_s: float) -> float:
 
 
 @pytest.fixture(scope="session")
-def room(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    """Open a workshop with three learners, all at their seats."""
-    from concurrent.futures import ThreadPoolExecutor
+def small_disk(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give workshops a disk of their own that can be filled, in place of this machine's."""
+    import subprocess
 
+    from dmhelpers.engine.places import state_folder
+
+    folder, disk = state_folder() / "workshops", tmp_path_factory.mktemp("disk") / "small.img"
+    folder.mkdir(parents=True, exist_ok=True)
+    with disk.open("wb") as handle:
+        handle.truncate(SMALL_DISK_BYTES)
+    subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-F", "-m", "0", str(disk)], check=True)
+    subprocess.run(["mount", "-o", "loop,discard", str(disk), str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+    disk.unlink()
+
+
+@pytest.fixture(scope="session")
+def plain_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an archive of the base image that notebook 05 needs, as a pack."""
     from dmhelpers.engine import bases
     from dmhelpers.engine.client import docker_cli
-    from dmhelpers.workshop import control, preparing
-    from dmhelpers.workshop.settings import Limits
 
     bases.ensure_many([BASE])
     pack = tmp_path_factory.mktemp("pack") / "bases.tar"
     docker_cli(["save", "--output", str(pack), BASE], timeout_s=120)
     pack.chmod(0o644)
+    return pack
+
+
+@pytest.fixture(scope="session")
+def room(small_disk: Path, plain_pack: Path) -> Iterator[Room]:
+    """Open a workshop with three learners, all at their seats."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from dmhelpers.workshop import control, preparing
+    from dmhelpers.workshop.settings import Limits
+
     limits = Limits(memory_bytes=1_000_000_000, disk_bytes=DISK_BYTES)
-    wanted = preparing.Wanted(("Ann", "Ben", "Cid"), pack=pack, port=0, limits=limits, name="test")
+    names = ("Ann", "Ben", "Cid")
+    wanted = preparing.Wanted(names, pack=plain_pack, port=0, limits=limits, name="test", reserve_bytes=RESERVE_BYTES)
     opened = control.up(wanted)
     try:
         visitors = {one.login: Visitor(opened.workshop.url, one.login, one.code) for one in opened.cards}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
 
-from dmhelpers.workshop import services
-from tests.workshop.conftest import until
+from dmhelpers.errors import EngineError
+from dmhelpers.workshop import control, preparing, seats, services, status
+from dmhelpers.workshop.classroom import Saver
+from tests.workshop.conftest import RESERVE_BYTES, SMALL_DISK_BYTES, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_store]
 
@@ -63,6 +66,35 @@ def test_a_cut_network_comes_back_as_it_was(room, record_property):
     taken = max(room.seat_answers(one, 60) for one in (room.ann, room.ben))
     record_property("network_back_s", round(taken, 1))
     assert room.inside(room.ann, "cat ~/course/saved")[1] == "before\nduring\n"
+
+
+def test_before_the_machine_is_full_all_seats_pause_and_go_on_when_there_is_room(room, small_disk, record_property):
+    """With the machine's disk nearly full nobody's programs run, and nothing that was saved is lost."""
+    saver = Saver(room.ann)
+    saver.start()
+    until(lambda: saver.acknowledged > 0, 30)
+    filler = small_disk / "filler"
+    free = shutil.disk_usage(small_disk).free
+    with filler.open("wb") as handle:
+        os.posix_fallocate(handle.fileno(), 0, free - RESERVE_BYTES // 2)
+    try:
+        until(lambda: {one.state for one in seats.all_seats(room.workshop)} == {"paused"}, 20)
+        assert "All seats are paused" in status.table(room.workshop.name)
+        time.sleep(2)
+    finally:
+        filler.unlink()
+    taken = max(room.seat_answers(one, 30) for one in (room.ann, room.ben, room.cid))
+    record_property("full_machine_back_s", round(taken, 1))
+    assert saver.stop() > 0
+    assert saver.lost() == ""
+
+
+def test_a_workshop_that_would_be_paused_at_once_is_refused(small_disk, plain_pack):
+    """With less free than the reserve `up` says so, and leaves nothing."""
+    wanted = preparing.Wanted(("Ann",), pack=plain_pack, port=0, name="full", reserve_bytes=2 * SMALL_DISK_BYTES)
+    with pytest.raises(EngineError, match="must stay free"):
+        control.up(wanted)
+    assert not (small_disk / "full").exists()
 
 
 def _hub_knows(room) -> bool:
