@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from dmhelpers.errors import InputError
+from dmhelpers.workshop import roster
 from dmhelpers.workshop.roster import Card
 from dmhelpers.workshop.settings import Workshop
 from dmhelpers.workshop.view.cards import cards as page
@@ -27,3 +29,26 @@ def write(workshop: Workshop, cards: Iterable[Card]) -> None:
     path = workshop.folder / f"cards-{number:02d}.html"
     path.touch(mode=0o600)
     path.write_text(page(tuple(cards), url=workshop.url), encoding="utf-8")
+
+
+def renew(workshop: Workshop, person: str) -> Card:
+    """Give somebody a fresh code in place of the one they had, and write their card; their work stays as it is.
+
+    Args:
+        workshop: The workshop.
+        person: Their login, or their name as the roster has it.
+
+    Raises:
+        InputError: Nobody of that name is on the roster; nothing was changed.
+    """
+    people = roster.load(workshop.roster_file)
+    login = roster.login_of(person)
+    if login not in people:
+        raise InputError(
+            f"Nobody on the roster is called {person!r}.",
+            hint=f"On it are: {', '.join(people)}. Who is new goes into the file that `workshop up --roster` reads.",
+        )
+    [fresh], [card] = roster.enrol([people[login].name], instructor=people[login].instructor)
+    roster.save(workshop.roster_file, {**people, login: fresh}.values())
+    write(workshop, [card])
+    return card

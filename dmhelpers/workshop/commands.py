@@ -23,7 +23,7 @@ def add_workshop(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
         add: Adds one command: the place, its name, a summary, and what it runs.
     """
     workshop = add(commands, "workshop", "serve the course to a room: a seat and an engine for each learner", None)
-    verbs = workshop.add_subparsers(metavar="up | status | check | down", required=True)
+    verbs = workshop.add_subparsers(metavar="up | status | card | check | down", required=True)
     up = add(verbs, "up", "open the workshop, or let further learners into it", _up)
     up.add_argument("--roster", type=Path, required=True, help="a text file with one name a line")
     up.add_argument("--address", default="127.0.0.1", help="where learners reach this machine (127.0.0.1)")
@@ -33,6 +33,8 @@ def add_workshop(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
     )
     _add_seat(up)
     status = add(verbs, "status", "say who has a seat, and what it uses", _status)
+    card = add(verbs, "card", "give somebody a fresh code, such as who lost their card", _card)
+    card.add_argument("person", metavar="LOGIN", help="their login, or their name as the roster has it")
     check = add(verbs, "check", "rehearse: N learners at once run notebook 05, in a workshop of their own", _check)
     check.add_argument("--learners", type=int, required=True, metavar="N", help="how many")
     check.add_argument(
@@ -42,7 +44,7 @@ def add_workshop(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
     down = add(verbs, "down", "close the workshop and remove all that it made, but the seat's image", _down)
     down.add_argument("--save", type=Path, metavar="FOLDER", help="keep the learners' work there, one archive each")
     down.add_argument("--discard", action="store_true", help="let the learners' work go")
-    for one in (status, down):
+    for one in (status, card, down):
         one.add_argument("--name", default="workshop", help="which workshop (workshop)")
 
 
@@ -100,6 +102,15 @@ def _status(arguments: argparse.Namespace) -> int:
     from dmhelpers.workshop import status
 
     print(status.table(arguments.name))
+    return 0
+
+
+def _card(arguments: argparse.Namespace) -> int:
+    from dmhelpers.workshop import cards, settings
+
+    workshop = settings.load(settings.folder_of(arguments.name))
+    made = cards.renew(workshop, arguments.person)
+    print(f"{made.login}  {made.code}\nTheir card, to print and to delete: {cards.file_of(workshop)}")
     return 0
 
 

@@ -31,7 +31,7 @@ class Visitor:
     def __init__(self, url: str, login: str, code: str, *, left: threading.Event | None = None) -> None:
         import requests
 
-        self.url, self.login, self._code = url, login, code
+        self.url, self.login, self.code = url, login, code
         self._left = left or threading.Event()
         self.session = requests.Session()
         self.session.trust_env = False
@@ -45,7 +45,7 @@ class Visitor:
         """
         page = f"{self.url}/hub/login"
         self.session.get(page, timeout=_REQUEST_LIMIT_S)
-        form = {"username": self.login, "password": self._code, "_xsrf": self._xsrf("/hub/")}
+        form = {"username": self.login, "password": self.code, "_xsrf": self._xsrf("/hub/")}
         # Where the page leads to after that may be a seat that has to start first.
         answer = self.session.post(f"{page}?next=%2Fhub%2Fhome", data=form, timeout=_REQUEST_LIMIT_S)
         if answer.status_code == 200:
