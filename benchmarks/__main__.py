@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("imports", "images", "history", "build", "live", "contents", "course")
+NAMES = ("imports", "images", "history", "build", "live", "contents", "view", "course")
 
 
 def main() -> int:

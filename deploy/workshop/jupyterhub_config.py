@@ -7,14 +7,12 @@ c = get_config()  # noqa: F821  JupyterHub gives it
 workshop = settings.load()
 hub.configure(c, workshop)
 
-# The instructor's view: who opened, passed or is stuck on which check.
+# The instructor's view: who opened, passed or is stuck on which check. Seats cannot reach this machine's loopback,
+# where the proxy may be, so they report to the service itself.
 people = roster.load(workshop.roster_file)
-view = hub_entries(
+hub_entries(
     instructors=[one.login for one in people.values() if one.instructor],
     hub_url=workshop.view_url,
+    service_url=workshop.view_url,
     state_folder=workshop.folder / "view",
-    port=workshop.view_port,
-)
-# Seats cannot reach this machine's loopback, where the proxy may be; they report to the service itself.
-view.services[0]["url"] = workshop.view_url
-view.add_to(c)
+).add_to(c)

@@ -1,36 +1,39 @@
-"""JupyterHub's proxy, configurable-http-proxy: the one that is installed, else one from npm in the course's cache."""
+"""JupyterHub's proxy, configurable-http-proxy: the one that is installed, else one from npm in the course's cache.
+
+`python -m dmhelpers.workshop.proxy` installs it where there is none, and prints where it is.
+"""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from dmhelpers.engine.places import cache_folder
-from dmhelpers.errors import EngineError
-from dmhelpers.workshop.image import course_root
+from dmhelpers.errors import DmHelpersError, EngineError
 
 VERSION = "5.3.0"
 _PROGRAM = "configurable-http-proxy"
 
 
+def find() -> Path | None:
+    """Return the proxy's program; None where it is not installed."""
+    installed = shutil.which(_PROGRAM)
+    own = _folder() / "node_modules" / ".bin" / _PROGRAM
+    return Path(installed) if installed else own if own.is_file() else None
+
+
 def find_or_install() -> Path:
-    """Return the proxy's program.
+    """Return the proxy's program, installed if it was not.
 
     Raises:
-        EngineError: It is not installed and npm cannot install it.
+        EngineError: npm cannot install it.
     """
-    installed = shutil.which(_PROGRAM)
-    if installed:
-        return Path(installed)
-    beside = course_root() / "build" / "proxy" / "node_modules" / ".bin" / _PROGRAM  # where scripts/proxy.sh puts it
-    if beside.is_file():
-        return beside
-    folder = cache_folder() / "workshop" / f"proxy-{VERSION}"
-    program = folder / "node_modules" / ".bin" / _PROGRAM
-    if program.is_file():
-        return program
-    npm = shutil.which("npm")
+    found = find()
+    if found is not None:
+        return found
+    npm, folder = shutil.which("npm"), _folder()
     if npm is None:
         raise EngineError(
             "JupyterHub's proxy is not installed, and there is no npm to install it with.",
@@ -39,9 +42,28 @@ def find_or_install() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", f"{_PROGRAM}@{VERSION}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode != 0 or not program.is_file():
+    found = find()
+    if done.returncode != 0 or found is None:
         shutil.rmtree(folder, ignore_errors=True)
         raise EngineError(
             f"npm could not install {_PROGRAM} {VERSION}.", hint=f"See why with: npm install --global {_PROGRAM}"
         )
-    return program
+    return found
+
+
+def _folder() -> Path:
+    return cache_folder() / "workshop" / f"proxy-{VERSION}"
+
+
+def main() -> int:
+    """Install the proxy where there is none and print where it is; 1 where it cannot be installed."""
+    try:
+        sys.stdout.write(f"{find_or_install()}\n")
+    except DmHelpersError as error:
+        sys.stderr.write(f"proxy: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dmhelpers.workshop import proxy
 from tests.browser import workshop_hub
 from tests.browser.workshop_hub import ask
 
@@ -34,7 +35,7 @@ COPY --from=tools /made.txt /made.txt"""
 @pytest.fixture(scope="module")
 def hub(home, tmp_path_factory):
     """Start a hub, and give each learner a token and a server of their own."""
-    if workshop_hub.proxy() is None:
+    if proxy.find() is None:
         pytest.skip("no configurable-http-proxy; make test-browser installs it")
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(4)]
@@ -165,7 +166,7 @@ def restarted(hub, page):
     (service,) = (one for one in started if "dmhelpers.workshop.view" in one.cmdline())
     service.kill()
     page.get_by_text("No answer since").wait_for(timeout=3 * WITHIN_MS)
-    page.get_by_text("Live: refreshed").wait_for(timeout=6 * WITHIN_MS)
+    page.get_by_text("Live: refreshed").wait_for(timeout=9 * WITHIN_MS)  # the hub looks every 30 s
     assert cell(page, "ben", "01-a").inner_text().split() == ["●", "passed"]
 
 

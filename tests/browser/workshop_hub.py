@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,17 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent.parent
+from dmhelpers.workshop import proxy
+
 CONFIG = Path(__file__).parent / "hub" / "jupyterhub_config.py"
 LIMIT_S = 60
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 NAMES = ("teacher", "ada", "ben", "eve")
-
-
-def proxy() -> str | None:
-    """Return JupyterHub's proxy, None where there is none."""
-    own = ROOT / "build" / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy"
-    return str(own) if own.is_file() else shutil.which("configurable-http-proxy")
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ def running(folder: Path, ports: list[int]) -> Iterator[Hub]:
         "TEST_HUB_FOLDER": str(folder),
         "TEST_HUB_PORTS": " ".join(map(str, ports)),
         "TEST_HUB_PASSWORDS": " ".join(map(":".join, passwords.items())),
-        "TEST_HUB_PROXY": str(proxy()),
+        "TEST_HUB_PROXY": str(proxy.find()),
     }
     command = [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)]
     with (folder / "hub.log").open("wb") as log:

@@ -20,12 +20,13 @@ BASE = "node:20-alpine"
 
 @dataclass(frozen=True)
 class Room:
-    """An open workshop and the sessions of its learners, whose seats run."""
+    """An open workshop, the sessions of its learners, whose seats run, and of its instructor, who has no seat yet."""
 
     workshop: Workshop
     ann: Visitor
     ben: Visitor
     cid: Visitor
+    instructor: Visitor
 
     def seat_of(self, visitor: Visitor) -> str:
         """Return the ID of a learner's container."""
@@ -106,7 +107,7 @@ def room(small_disk: Path, plain_pack: Path) -> Iterator[Room]:
     opened = control.up(wanted)
     try:
         visitors = {one.login: Visitor(opened.workshop.url, one.login, one.code) for one in opened.cards}
-        made = Room(opened.workshop, visitors["ann"], visitors["ben"], visitors["cid"])
+        made = Room(opened.workshop, *(visitors[one] for one in ("ann", "ben", "cid", "instructor")))
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(_sit_down, (made.ann, made.ben, made.cid)))
         for one in (made.ann, made.ben, made.cid):

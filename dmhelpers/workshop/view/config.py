@@ -19,7 +19,7 @@ from dmhelpers.workshop.view.grid import STUCK_MINUTES, STUCK_TRIES
 
 NAME = "progress"
 GROUP = "instructors"
-PORT = 10101
+SERVICE_URL = "http://127.0.0.1:10101"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def hub_entries(
     instructors: Iterable[str],
     hub_url: str,
     state_folder: str | Path,
-    port: int = PORT,
+    service_url: str = SERVICE_URL,
     stuck_tries: int = STUCK_TRIES,
     stuck_minutes: float = STUCK_MINUTES,
 ) -> HubEntries:
@@ -58,20 +58,23 @@ def hub_entries(
         instructors: Their names at the hub; they get the role ``progress-reader`` through the group ``instructors``.
             Hub administrators may see the page too: they may do everything.
         hub_url: Where a *learner's server* reaches the hub's proxy, with the hub's base path: ``http://127.0.0.1:8000/``
-            for processes of one machine, the proxy's address in their network for containers and pods.
+            for processes of one machine, the proxy's address in their network for containers and pods. Where they
+            cannot reach the proxy, `service_url` itself.
         state_folder: Where the service keeps what was reported, so that a restart loses nothing.
-        port: Where the service listens, on the loopback of the hub's machine; only the proxy needs to reach it.
+        service_url: Where the service listens: on the loopback of the hub's machine where only the proxy needs to
+            reach it, at an address of the learners' network where they report to it without the proxy.
         stuck_tries: From how many tries at a check, without passing, a learner counts as stuck.
         stuck_minutes: Or after how many minutes since the first try.
 
     Raises:
-        InputError: The address is none.
+        InputError: An address is none.
     """
-    if not hub_url.startswith(("http://", "https://")):
-        raise InputError(f"{hub_url!r} is no address.", hint='Give one such as "http://127.0.0.1:8000/".')
+    for address in (hub_url, service_url):
+        if not address.startswith(("http://", "https://")):
+            raise InputError(f"{address!r} is no address.", hint='Give one such as "http://127.0.0.1:8000/".')
     command = [sys.executable, "-m", "dmhelpers.workshop.view", "--state", str(Path(state_folder).absolute())]
     command += ["--stuck-tries", str(stuck_tries), "--stuck-minutes", str(stuck_minutes)]
-    service = {"name": NAME, "url": f"http://127.0.0.1:{port}", "command": command, "oauth_no_confirm": True}
+    service = {"name": NAME, "url": service_url, "command": command, "oauth_no_confirm": True}
     role = {
         "name": "progress-reader",
         "description": "May see the learners' progress",

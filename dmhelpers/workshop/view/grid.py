@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,31 +29,49 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One learner at one check; `minutes` are since the first try, until it passed or until now."""
+    """One learner at one check: its state, how often it was tried, when first, and when it passed."""
 
     exercise: Exercise
     state: State
     tries: int = 0
-    minutes: float | None = None
+    first_try_at: float | None = None
+    done_at: float | None = None
+
+    def minutes(self, now: float) -> float | None:
+        """Return the minutes since the first try, until it passed or until now; None where not known."""
+        end = self.done_at if self.state == "passed" else now
+        return None if self.first_try_at is None or end is None else max(0.0, (end - self.first_try_at) / 60)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One learner: label, the notebook they opened last (empty for none), when they last reported, their cells."""
+    """One learner: the notebook they opened last (empty for none), and their cells.
 
-    number: int
-    label: str
+    `stuck` are those of the cells that need help now, `until` is when time alone makes one of the states another.
+    """
+
+    learner: Learner
     last_opened: str
-    seen_at: float
     cells: tuple[Cell, ...]
+    stuck: tuple[Cell, ...]
+    until: float
+
+    @property
+    def number(self) -> int:
+        """The number that stands for the learner."""
+        return self.learner.number
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """All learners, by number, over the columns; a notebook without exercises has one column, without a number."""
+    """All learners, by number, over the columns, at a moment in seconds since 1970.
+
+    A notebook without exercises has one column, without a number.
+    """
 
     columns: tuple[Exercise, ...]
     rows: tuple[Row, ...]
+    now: float
 
     def passed(self, column: int) -> int:
         """Return how many learners passed the check of a column; without one, how many opened the notebook."""
@@ -64,9 +83,8 @@ class Grid:
 
         Who has gone on to another notebook needs no help now; the grid still shows what was left.
         """
-        found = [(row, cell) for row in self.rows for cell in row.cells if cell.state == "stuck"]
-        found = [(row, cell) for row, cell in found if row.last_opened in ("", cell.exercise.notebook)]
-        return sorted(found, key=lambda one: -(one[1].minutes or 0))
+        found = [(row, cell) for row in self.rows for cell in row.stuck]
+        return sorted(found, key=lambda one: -(one[1].minutes(self.now) or 0))
 
 
 def columns() -> tuple[Exercise, ...]:
@@ -78,10 +96,23 @@ def columns() -> tuple[Exercise, ...]:
     return tuple(found)
 
 
-def grid(learners: Sequence[Learner], *, now: float, limits: Limits) -> Grid:
-    """Return the grid of these learners at a moment, in seconds since 1970."""
-    across = columns()
-    return Grid(across, tuple(_row(one, across, now, limits) for one in learners))
+def grid(learners: Sequence[Learner], *, now: float, limits: Limits, before: Grid | None = None) -> Grid:
+    """Return the grid of these learners at a moment.
+
+    Args:
+        learners: By number.
+        now: Seconds since 1970.
+        limits: When somebody counts as stuck.
+        before: An earlier grid under the same limits; rows in which nothing changed since are taken from it.
+    """
+    across = before.columns if before else columns()
+    known = {row.number: row for row in before.rows} if before else {}
+
+    def row_of(one: Learner) -> Row:
+        row = known.get(one.number)
+        return row if row and row.learner is one and now < row.until else _row(one, across, now, limits)
+
+    return Grid(across, tuple(map(row_of, learners)), now)
 
 
 def _row(learner: Learner, across: Sequence[Exercise], now: float, limits: Limits) -> Row:
@@ -89,21 +120,19 @@ def _row(learner: Learner, across: Sequence[Exercise], now: float, limits: Limit
     begun = {one.notebook for one in across if one.number in report.checks} | set(report.opened)
     cells = tuple(_cell(one, report.checks.get(one.number), one.notebook in begun, now, limits) for one in across)
     last = max(report.opened, key=lambda name: report.opened[name], default="")
-    return Row(learner.number, learner.label, last, learner.seen_at, cells)
+    stuck = tuple(one for one in cells if one.state == "stuck" and last in ("", one.exercise.notebook))
+    trying = (one.first_try_at for one in cells if one.state == "trying" and one.first_try_at is not None)
+    return Row(learner, last, cells, stuck, min(trying, default=math.inf) + limits.minutes * 60)
 
 
 def _cell(exercise: Exercise, check: Check | None, begun: bool, now: float, limits: Limits) -> Cell:
     if check is None or not (check.tries or check.done):
         return Cell(exercise, "opened" if begun else "not opened")
     if check.done:
-        return Cell(exercise, "passed", check.tries, _minutes(check.first_try_at, check.done_at))
-    minutes = _minutes(check.first_try_at, now)
-    stuck = check.tries >= limits.tries or (minutes is not None and minutes >= limits.minutes)
-    return Cell(exercise, "stuck" if stuck else "trying", check.tries, minutes)
-
-
-def _minutes(begin: float | None, end: float | None) -> float | None:
-    return None if begin is None or end is None else max(0.0, (end - begin) / 60)
+        return Cell(exercise, "passed", check.tries, check.first_try_at, check.done_at)
+    begun_at = check.first_try_at
+    stuck = check.tries >= limits.tries or (begun_at is not None and now >= begun_at + limits.minutes * 60)
+    return Cell(exercise, "stuck" if stuck else "trying", check.tries, begun_at)
 
 
 def as_csv(found: Grid) -> str:
@@ -116,10 +145,12 @@ def as_csv(found: Grid) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(["learner", "notebook", "check", "state", "tries", "minutes", "last_report"])
     for row in found.rows:
-        label = f"'{row.label}" if row.label.startswith(_FORMULA) else row.label
-        seen = datetime.fromtimestamp(row.seen_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        label = row.learner.label
+        label = f"'{label}" if label.startswith(_FORMULA) else label
+        seen = datetime.fromtimestamp(row.learner.seen_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for cell in row.cells:
-            minutes = "" if cell.minutes is None else f"{cell.minutes:.1f}"
+            since = cell.minutes(found.now)
+            minutes = "" if since is None else f"{since:.1f}"
             tries = cell.tries if cell.exercise.number else ""
             writer.writerow([label, cell.exercise.notebook, cell.exercise.number, cell.state, tries, minutes, seen])
     return text.getvalue()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import html
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 
@@ -19,11 +20,11 @@ _MEANINGS: dict[State, str] = {
 }
 
 
-def page(found: Grid, *, limits: Limits, everything: bool, xsrf_field: str) -> str:
+def page(shown: str, *, limits: Limits, everything: bool, xsrf_field: str) -> str:
     """Return the whole page.
 
     Args:
-        found: What it shows.
+        shown: What is refreshed, as `table` returns it.
         limits: When somebody counts as stuck, for the legend.
         everything: Whether notebooks that nobody opened are shown too.
         xsrf_field: The hidden field of the form that deletes, as HTML.
@@ -51,7 +52,7 @@ def page(found: Grid, *, limits: Limits, everything: bool, xsrf_field: str) -> s
 <p id="printed"></p>
 </header>
 <main id="grid" data-source="table{"?all=1" if everything else ""}">
-{table(found, everything=everything)}
+{shown}
 </main>
 <footer>
 <h2>Signs</h2>
@@ -70,49 +71,64 @@ Download the CSV first if you need it.</p>
 """
 
 
-def table(found: Grid, *, everything: bool) -> str:
-    """Return what is refreshed: the summary, who is stuck, and the grid; only columns that somebody opened or all."""
-    shown = [at for at in range(len(found.columns)) if everything or _is_used(found, at)]
+def table(found: Grid, shown: Iterable[int], *, version: str = "", changed: Iterable[Row] | None = None) -> str:
+    """Return what is refreshed: the summary, who is stuck, and the grid.
+
+    Args:
+        found: What it shows.
+        shown: The columns, by their places in the grid.
+        version: What the page gives back to be told only what changed since.
+        changed: The rows that changed; the page has the others, and the same columns. All rows for None.
+    """
     if not found.rows:
         return "<p>Nobody has opened a notebook yet.</p>"
-    return f"""{_summary(found)}
+    across, part = tuple(shown), "" if changed is None else ' data-part="1"'
+    rows = found.rows if changed is None else changed
+    return f"""{summary(found)}
 <div class="scroll" tabindex="0" role="region" aria-label="Learners and checks">
-<table>
+<table data-version="{version}"{part}>
 <caption>Learners, and each check of the notebooks that they opened</caption>
 <thead>
-<tr><th scope="col" rowspan="2" class="who">Learner</th>{"".join(_notebook_heads(found, shown))}</tr>
-<tr>{"".join(_check_head(found, at) for at in shown)}</tr>
+<tr><th scope="col" rowspan="2" class="who">Learner</th>{"".join(_notebook_heads(found, across))}</tr>
+<tr>{"".join(_check_head(found, at) for at in across)}</tr>
 </thead>
 <tbody>
-{"".join(_row(one, shown) for one in found.rows)}</tbody>
+{"".join(_row(one, across) for one in rows)}</tbody>
 <tfoot>
-<tr><th scope="row">Passed, of {len(found.rows)}</th>{"".join(_passed(found, at) for at in shown)}</tr>
+<tr><th scope="row">Passed, of {len(found.rows)}</th>{"".join(_passed(found, at) for at in across)}</tr>
 </tfoot>
 </table>
 </div>"""
+
+
+def opened_columns(found: Grid) -> tuple[int, ...]:
+    """Return the columns whose notebook somebody opened."""
+    return tuple(at for at in range(len(found.columns)) if _is_used(found, at))
 
 
 def _is_used(found: Grid, at: int) -> bool:
     return any(row.cells[at].state != "not opened" for row in found.rows)
 
 
-def _summary(found: Grid) -> str:
+def summary(found: Grid) -> str:
+    """Return who is stuck now, as a section; it changes with time alone, for it tells minutes."""
     stuck = found.stuck()
     count = len({row.number for row, _ in stuck})
     learners = "1 learner" if len(found.rows) == 1 else f"{len(found.rows)} learners"
-    lines = "".join(f"<li>{_stuck_line(row, cell)}</li>" for row, cell in stuck)
+    lines = "".join(f"<li>{_stuck_line(row, cell, found.now)}</li>" for row, cell in stuck)
     body = f"<ul>{lines}</ul>" if stuck else "<p>Nobody.</p>"
     heading = f'<h2><span role="status">Stuck now: {count} of {learners}</span></h2>'
     return f'<section class="help" aria-label="Stuck now">{heading}{body}</section>'
 
 
-def _stuck_line(row: Row, cell: Cell) -> str:
-    since = "" if cell.minutes is None else f", {cell.minutes:.0f} min since the first"
+def _stuck_line(row: Row, cell: Cell, now: float) -> str:
+    minutes = cell.minutes(now)
+    since = "" if minutes is None else f", {minutes:.0f} min since the first"
     tries = "1 try" if cell.tries == 1 else f"{cell.tries} tries"
-    return f"<strong>{html.escape(row.label)}</strong> on {cell.exercise.number}: {tries}{since}"
+    return f"<strong>{html.escape(row.learner.label)}</strong> on {cell.exercise.number}: {tries}{since}"
 
 
-def _notebook_heads(found: Grid, shown: list[int]) -> Iterator[str]:
+def _notebook_heads(found: Grid, shown: tuple[int, ...]) -> Iterator[str]:
     for name, group in groupby(shown, key=lambda at: found.columns[at].notebook):
         span = len(list(group))
         title = f'<span class="spoken"> {html.escape(name[3:].replace("_", " "))}</span>'
@@ -125,23 +141,30 @@ def _check_head(found: Grid, at: int) -> str:
     return f'<th scope="col" class="{_edge(found, at)}">{inner}</th>'
 
 
-def _row(row: Row, shown: list[int]) -> str:
-    seen = datetime.fromtimestamp(row.seen_at, UTC)
+def _row(row: Row, shown: tuple[int, ...]) -> str:
+    seen = datetime.fromtimestamp(row.learner.seen_at, UTC)
     last = f"in {row.last_opened[:2]}, " if row.last_opened else ""
     stamp = f'<time datetime="{seen:%Y-%m-%dT%H:%M:%SZ}">{seen:%H:%M} UTC</time>'
-    head = f'<th scope="row"><span class="label">{html.escape(row.label)}</span> <small>{last}{stamp}</small></th>'
+    label = f'<span class="label">{html.escape(row.learner.label)}</span>'
+    head = f'<th scope="row">{label} <small>{last}{stamp}</small></th>'
     edges = [at == 0 or row.cells[at - 1].exercise.notebook != row.cells[at].exercise.notebook for at in shown]
-    cells = "".join(_cell(row.cells[at], edge) for at, edge in zip(shown, edges, strict=True))
+    cells = "".join(_cell_of(row.cells[at], edge) for at, edge in zip(shown, edges, strict=True))
     return f'<tr data-learner="{row.number}">{head}{cells}</tr>\n'
 
 
-def _cell(cell: Cell, edge: bool) -> str:
-    name = cell.state.replace(" ", "-")
-    tries = f' <span class="tries">{cell.tries}</span>' if cell.state in ("trying", "stuck") else ""
-    quiet = ' class="spoken"' if cell.state == "not opened" else ""
-    sign = f'<span class="sign" aria-hidden="true">{SIGNS[cell.state]}</span>'
-    check = f' data-check="{cell.exercise.number or cell.exercise.notebook}"'
-    return f'<td class="{name}{" first" if edge else ""}"{check}>{sign}<span{quiet}>{cell.state}{tries}</span></td>'
+def _cell_of(cell: Cell, edge: bool) -> str:
+    tries = cell.tries if cell.state in ("trying", "stuck") else None
+    return _cell(cell.state, tries, cell.exercise.number or cell.exercise.notebook, edge)
+
+
+@functools.lru_cache(maxsize=4096)  # a room of a thousand has 27,000 cells, and few different ones
+def _cell(state: State, tries: int | None, check: str, edge: bool) -> str:
+    name = state.replace(" ", "-")
+    told = "" if tries is None else f' <span class="tries">{tries}</span>'
+    quiet = ' class="spoken"' if state == "not opened" else ""
+    sign = f'<span class="sign" aria-hidden="true">{SIGNS[state]}</span>'
+    first = " first" if edge else ""
+    return f'<td class="{name}{first}" data-check="{check}">{sign}<span{quiet}>{state}{told}</span></td>'
 
 
 def _passed(found: Grid, at: int) -> str:

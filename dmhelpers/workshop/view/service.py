@@ -15,7 +15,8 @@ from jupyterhub.utils import url_path_join
 from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler, authenticated
 
 from dmhelpers.workshop.view import page, reports
-from dmhelpers.workshop.view.grid import Grid, Limits, as_csv, grid
+from dmhelpers.workshop.view.board import Board
+from dmhelpers.workshop.view.grid import Limits, as_csv
 from dmhelpers.workshop.view.store import Store
 from dmhelpers.workshop.view.turns import Turns
 
@@ -32,15 +33,12 @@ _TOKEN = re.compile(r"(?:token|bearer) +([\x21-\x7e]{1,512})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the handlers share: the rows, when somebody counts as stuck, and whose turn it is."""
+    """What the handlers share: the rows, what is shown of them, when somebody is stuck, whose turn it is."""
 
     store: Store
+    board: Board
     limits: Limits
     turns: Turns
-
-    def grid(self) -> Grid:
-        """Return the grid as it is now."""
-        return grid(self.store.learners(), now=time.time(), limits=self.limits)
 
 
 def application(state_folder: Path, *, limits: Limits, prefix: str) -> Application:
@@ -49,7 +47,8 @@ def application(state_folder: Path, *, limits: Limits, prefix: str) -> Applicati
     Raises:
         InputError: The state folder cannot be written to.
     """
-    room = {"room": Room(Store(state_folder / "progress.sqlite"), limits, Turns())}
+    store = Store(state_folder / "progress.sqlite")
+    room = {"room": Room(store, Board(store, limits), limits, Turns())}
     routes: list[tuple[str, type[RequestHandler], dict[str, Any]]] = [
         ("", PageHandler, room),
         ("table", TableHandler, room),
@@ -63,6 +62,7 @@ def application(state_folder: Path, *, limits: Limits, prefix: str) -> Applicati
         [(re.escape(prefix) + path, handler, given) for path, handler, given in routes],
         cookie_secret=cookie_secret(state_folder / "cookie_secret"),
         xsrf_cookies=True,
+        compress_response=True,
     )
 
 
@@ -117,7 +117,7 @@ class PageHandler(InstructorHandler):
     def get(self) -> None:
         """Answer with it, or send the browser to the hub's log-in."""
         made = page.page(
-            self.room.grid(),
+            self.room.board.table(everything=self.everything()) or "",
             limits=self.room.limits,
             everything=self.everything(),
             xsrf_field=self.xsrf_form_html(),
@@ -134,12 +134,17 @@ class PartHandler(InstructorHandler):
 
 
 class TableHandler(PartHandler):
-    """What is refreshed; unchanged since the last answer, 304."""
+    """What is refreshed, without the rows that the page has; 204 where it has all."""
 
     @authenticated
     def get(self) -> None:
         """Answer with it."""
-        self.finish(page.table(self.room.grid(), everything=self.everything()))
+        self.set_header("Cache-Control", "no-store")
+        since = self.get_query_argument("since", "")
+        made = self.room.board.table(everything=self.everything(), since=since)
+        if made is None:
+            self.set_status(HTTPStatus.NO_CONTENT)
+        self.finish(made)
 
 
 class CsvHandler(PartHandler):
@@ -150,7 +155,7 @@ class CsvHandler(PartHandler):
         """Answer with it."""
         self.set_header("Content-Type", "text/csv; charset=utf-8")
         self.set_header("Content-Disposition", f'attachment; filename="progress-{time.strftime("%Y-%m-%d")}.csv"')
-        self.finish(as_csv(self.room.grid()))
+        self.finish(as_csv(self.room.board.grid()))
 
 
 class ClearHandler(PartHandler):

@@ -38,6 +38,7 @@ class Store:
     """The learners' rows in one SQLite file, readable by its owner only.
 
     A number is given at the first report and belongs to nobody else afterwards; it says nothing about the roster.
+    The rows are read from the file once; this is the one process that writes to it.
 
     Args:
         path: The file; it and its folder are made where they are not there.
@@ -54,6 +55,8 @@ class Store:
             for setting in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
                 self._rows.execute(f"PRAGMA {setting}")
             self._rows.execute(_TABLE)
+            found = self._rows.execute("SELECT number, name, seen_at, report FROM learners ORDER BY number")
+            self._learners = {name: Learner(at, name, seen_at, _report(text)) for at, name, seen_at, text in found}
         except (OSError, sqlite3.Error) as error:
             raise InputError(
                 f"The learners' progress cannot be kept in {str(path)!r}: {error}.",
@@ -62,28 +65,32 @@ class Store:
 
     def put(self, name: str, report: Report, *, now: float) -> Learner:
         """Put a report in the place of this learner's older one, and return the row."""
-        values = (now, json.dumps(asdict(report)), name)
-        update = "UPDATE learners SET seen_at = ?, report = ? WHERE name = ?"
-        if not self._rows.execute(update, values).rowcount:  # an upsert would use up a number each time
-            self._rows.execute("INSERT INTO learners (seen_at, report, name) VALUES (?, ?, ?)", values)
-        number = self._rows.execute("SELECT number FROM learners WHERE name = ?", (name,)).fetchone()[0]
-        return Learner(number, name, now, report)
+        known, raw = self._learners.get(name), json.dumps(asdict(report))
+        if known:  # an upsert would use up a number each time
+            self._rows.execute("UPDATE learners SET seen_at = ?, report = ? WHERE name = ?", (now, raw, name))
+            number = known.number
+        else:
+            insert = "INSERT INTO learners (seen_at, report, name) VALUES (?, ?, ?)"
+            number = int(self._rows.execute(insert, (now, raw, name)).lastrowid or 0)
+        self._learners[name] = Learner(number, name, now, report)
+        return self._learners[name]
 
     def remove(self, name: str) -> None:
         """Forget a learner."""
         self._rows.execute("DELETE FROM learners WHERE name = ?", (name,))
+        self._learners.pop(name, None)
         self._leave_no_trace()
 
     def clear(self) -> None:
         """Forget all learners; the next one is number 1 again."""
         self._rows.execute("DELETE FROM learners")
         self._rows.execute("DELETE FROM sqlite_sequence")
+        self._learners.clear()
         self._leave_no_trace()
 
     def learners(self) -> tuple[Learner, ...]:
-        """Return every learner that ever reported, by number."""
-        found = self._rows.execute("SELECT number, name, seen_at, report FROM learners ORDER BY number").fetchall()
-        return tuple(Learner(number, name, seen_at, _report(text)) for number, name, seen_at, text in found)
+        """Return every learner that ever reported, by number; the same object until they report again."""
+        return tuple(self._learners.values())
 
     def _leave_no_trace(self) -> None:
         # Older versions of a row stand in the write-ahead log until it is worked in and cut.

@@ -41,5 +41,5 @@ hub_entries(
     instructors=["teacher"],
     hub_url=f"http://127.0.0.1:{port}/",
     state_folder=here / "view",
-    port=int(view_port),
+    service_url=f"http://127.0.0.1:{view_port}",
 ).add_to(c)

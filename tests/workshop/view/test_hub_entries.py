@@ -28,10 +28,20 @@ def test_entries_stand_beside_what_is_there(tmp_path):
     assert config.Spawner.environment == environment
 
 
-def test_an_address_that_is_none_is_refused(tmp_path):
-    """A hub's address without http is said before any learner reports to nowhere."""
-    with pytest.raises(InputError, match="8000"):
-        hub_entries(instructors=[], hub_url="proxy:8000", state_folder=tmp_path)
+def test_a_service_at_an_address_of_its_own_listens_there_and_is_reported_to(tmp_path):
+    """Where learners cannot reach the proxy, the service listens where they do, and they report to it."""
+    address = "http://172.18.0.1:9001"
+    found = hub_entries(instructors=[], hub_url=address, service_url=address, state_folder=tmp_path)
+    assert found.services[0]["url"] == address
+    assert found.environment == {ADDRESS: f"{address}/services/progress/"}
+
+
+@pytest.mark.parametrize("wrong", [{"hub_url": "proxy:8000"}, {"service_url": "proxy:8000"}])
+def test_an_address_that_is_none_is_refused(tmp_path, wrong):
+    """An address without http is said before any learner reports to nowhere."""
+    given = {"hub_url": "http://proxy:8000"} | wrong
+    with pytest.raises(InputError, match="'proxy:8000'"):
+        hub_entries(instructors=[], state_folder=tmp_path, **given)
 
 
 def test_the_service_started_by_hand_says_what_it_is(tmp_path):

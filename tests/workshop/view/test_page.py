@@ -20,7 +20,9 @@ CSS = Path(pages.__file__).parent / "static" / "view.css"
 def shown(*learners, everything=False):
     """Return the whole page for these learners."""
     found = grid(learners, now=NOW, limits=Limits())
-    return pages.page(found, limits=Limits(), everything=everything, xsrf_field='<input name="_xsrf" value="1">')
+    across = range(len(found.columns)) if everything else pages.opened_columns(found)
+    table = pages.table(found, across)
+    return pages.page(table, limits=Limits(), everything=everything, xsrf_field='<input name="_xsrf" value="1">')
 
 
 ADA = Learner(1, "ada", NOW, Report(False, {"01_core_concept": 1.0}, {"01-a": Check(False, 3, NOW - 660)}))

@@ -1,4 +1,4 @@
-// Asks every two seconds for the grid, and changes in the page only what changed: focus and scrolling stay.
+// Asks every two seconds for what changed in the grid, and changes only that in the page: focus and scrolling stay.
 "use strict";
 
 const PERIOD_MS = 2000;
@@ -42,11 +42,36 @@ function say(text, old) {
 }
 
 function show(text) {
-  const fresh = new DOMParser().parseFromString(text, "text/html").body;
+  const fresh = inLocalTime(new DOMParser().parseFromString(text, "text/html").body);
+  if (fresh.querySelector("table[data-part]")) {
+    showChanges(fresh);
+    return;
+  }
   const next = main.cloneNode(false);
-  next.append(...inLocalTime(fresh).childNodes);
+  next.append(...fresh.childNodes);
   if (sameShape(main, next)) update(main, next);
   else main.replaceChildren(...next.childNodes);
+}
+
+// The answer has the rows that changed, and those that are new, which stand last: a number is never given twice.
+function showChanges(fresh) {
+  const table = main.querySelector("table");
+  const made = fresh.querySelector("table");
+  for (const row of made.tBodies[0].rows) {
+    const old = table.querySelector(`tr[data-learner="${row.dataset.learner}"]`);
+    if (old) update(old, row);
+    else table.tBodies[0].append(document.importNode(row, true), "\n");
+  }
+  update(main.querySelector(".help"), fresh.querySelector(".help"));
+  update(table.tFoot, made.tFoot);
+  table.dataset.version = made.dataset.version;
+}
+
+function source() {
+  const address = new URL(main.dataset.source, document.baseURI);
+  const version = main.querySelector("table")?.dataset.version;
+  if (version) address.searchParams.set("since", version);
+  return address;
 }
 
 async function refresh() {
@@ -54,13 +79,13 @@ async function refresh() {
     // The hub takes no request of a script without this, were it only to read.
     const headers = { "X-XSRFToken": document.querySelector("input[name=_xsrf]").value };
     const signal = AbortSignal.timeout(LIMIT_MS);
-    const answer = await fetch(main.dataset.source, { cache: "no-cache", headers, signal });
+    const answer = await fetch(source(), { cache: "no-store", headers, signal });
     if (answer.status === 403) {
       say("You are signed out: load this page again.", true);
       return;
     }
     if (!answer.ok) throw new Error(String(answer.status));
-    show(await answer.text());
+    if (answer.status !== 204) show(await answer.text());
     lastAnswer = new Date();
     say("Live: refreshed every 2 seconds.", false);
   } catch {

@@ -1,0 +1,141 @@
+"""The instructor's view of an open workshop: real seats report to it, and only the instructor sees it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from dmhelpers.workshop.learner import Kernel, Visitor
+from tests.workshop.conftest import until
+
+pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_store]
+
+PAGE = "/services/progress/"
+NOTEBOOK = "notebooks/01_core_concept.ipynb"
+WITHIN_S = 5
+RIGHT = """\
+%%dockerfile exercise-01-a --new --tag learner/01-a
+FROM node:20-alpine AS tools
+RUN echo "worth keeping" > /made.txt
+
+FROM node:20-alpine AS final
+COPY --from=tools /made.txt /made.txt"""
+
+
+@contextmanager
+def opened_notebook(visitor: Visitor) -> Iterator[Kernel]:
+    """Open notebook 01 as JupyterLab does, with a session for its path, and give the session's kernel."""
+    base = f"/user/{visitor.login}/api"
+    asked = {"path": NOTEBOOK, "name": NOTEBOOK.rpartition("/")[2], "type": "notebook", "kernel": {"name": "python3"}}
+    made = visitor.call("POST", f"{base}/sessions", body=asked)
+    assert made.status_code == 201, made.text
+    place = visitor.url.replace("http:", "ws:")
+    kernel = Kernel(f"{place}{base}/kernels/{made.json()['kernel']['id']}/channels", visitor._token)
+    try:
+        yield kernel
+    finally:
+        kernel.close()
+        visitor.call("DELETE", f"{base}/sessions/{made.json()['id']}")
+
+
+def cells_of(visitor: Visitor, tag: str) -> list[str]:
+    """Return the cells of a learner's own copy of notebook 01 that have a tag."""
+    found = visitor.call("GET", f"/user/{visitor.login}/api/contents/{NOTEBOOK}").json()["content"]["cells"]
+    return [one["source"] for one in found if tag in one["metadata"].get("tags", ())]
+
+
+def run(kernel: Kernel, cell: str) -> str:
+    """Run a cell, hold that it raised nothing, and return what it shows."""
+    told = kernel.run(cell, limit_s=180)
+    assert told.error == ""
+    return told.text
+
+
+@pytest.fixture
+def looks(room):
+    """Log the instructor in and give a function that returns the page as it is now: a learner's states by label."""
+    assert room.instructor.log_in() == 200
+
+    def look() -> dict[str, dict[str, str]]:
+        answer = room.instructor.session.get(room.workshop.url + PAGE, timeout=30)
+        assert (answer.status_code, "Who is where" in answer.text) == (200, True)
+        rows = re.findall(r'<span class="label">([^<]+)</span>(.*?)</tr>', answer.text, re.DOTALL)
+        cell = re.compile(r'<td class="([a-z-]+)[^"]*" data-check="(01-[ab])"')
+        return {label: {check: state for state, check in cell.findall(row)} for label, row in rows}
+
+    return look
+
+
+def shows(look, label: str, check: str, state: str) -> None:
+    """Hold that the page shows a learner's state at a check within five seconds."""
+    until(lambda: look().get(label, {}).get(check) == state, WITHIN_S)
+
+
+def test_the_page_follows_learners_at_their_seats(room, looks):
+    """Opened, stuck and passed, in two real seats, stand on the instructor's page within five seconds."""
+    setup, checks = cells_of(room.ann, "setup")[0], cells_of(room.ann, "check")
+    with opened_notebook(room.ann) as kernel:
+        assert "without your name" in run(kernel, setup)
+        label = re.search(r"There you are: (Learner \d+)\.", run(kernel, "print(dm.sharing())"))[1]
+        shows(looks, label, "01-a", "opened")
+        for _ in range(3):
+            run(kernel, checks[0])
+        shows(looks, label, "01-a", "stuck")
+    with opened_notebook(room.ben) as kernel:
+        run(kernel, setup)
+        assert "There you are: ben." in run(kernel, "print(dm.sharing(name=True))")
+        run(kernel, RIGHT)
+        assert "01-a done" in run(kernel, checks[0])
+        shows(looks, "ben", "01-a", "passed")
+    found = looks()
+    assert (found[label]["01-a"], found["ben"]["01-b"]) == ("stuck", "opened")
+    assert "ann" not in found
+
+
+def test_a_learner_who_asks_for_the_page_is_refused(room, looks):
+    """The page and its parts are 403 for a learner: in a browser, with a token, and straight from a seat."""
+    assert room.ann.log_in() == 200
+    for part in ("", "table", "progress.csv"):
+        refused = room.ann.session.get(f"{room.workshop.url}{PAGE}{part}", timeout=30)
+        assert (refused.status_code, "Learner " in refused.text) == (403, False), part
+        assert room.ann.call("GET", f"{PAGE}{part}").status_code == 403, part
+    from_seat = (
+        "import os, urllib.request, urllib.error\n"
+        "asked = urllib.request.Request(os.environ['DMHELPERS_PROGRESS_URL'] + 'table')\n"
+        "asked.add_header('Authorization', 'token ' + os.environ['JUPYTERHUB_API_TOKEN'])\n"
+        "try: print(urllib.request.urlopen(asked, timeout=10).status)\n"
+        "except urllib.error.HTTPError as error: print(error.code)\n"
+    )
+    with room.ann.kernel() as kernel:
+        assert run(kernel, from_seat) == "403\n"
+    assert looks() is not None
+
+
+def test_who_is_not_logged_in_is_sent_to_the_login(room):
+    """The page leads to the hub's login form; what the page asks for while it is open is refused."""
+    stranger = Visitor(room.workshop.url, "", "").session
+    answer = stranger.get(room.workshop.url + PAGE, timeout=30)
+    assert (answer.status_code, answer.url.partition("?")[0]) == (200, f"{room.workshop.url}/hub/login")
+    assert 'name="password"' in answer.text
+    assert stranger.get(f"{room.workshop.url}{PAGE}table", timeout=30).status_code == 403
+
+
+def test_nobody_reports_for_another(room, looks):
+    """A report that names another learner is its sender's own; without a valid token there is none."""
+    check = {"done": True, "tries": 1, "first_try_s": 1.0, "done_s": 1.0}
+    report = {"version": 1, "shares_name": True, "opened": {}, "checks": {"01-b": check}}
+    assert room.cid.call("POST", f"{PAGE}api/report", body=report).json() == {"label": "cid"}
+    before = looks()["cid"]
+    forged = report | {"checks": {}, "name": "cid", "label": "cid", "user": "cid", "number": 1}
+    assert room.ben.call("POST", f"{PAGE}api/report?name=cid&user=cid", body=forged).json() == {"label": "ben"}
+    for token in ("", "token 0123456789abcdef", "token cid"):
+        headers = {"Authorization": token} if token else {}
+        stranger = Visitor(room.workshop.url, "cid", "").session
+        answer = stranger.post(f"{room.workshop.url}{PAGE}api/report", json=forged, headers=headers, timeout=30)
+        assert answer.status_code == 403, token
+    assert (looks()["cid"], before["01-b"]) == (before, "passed")
+    assert room.cid.call("DELETE", f"{PAGE}api/report").status_code == 200
+    assert "cid" not in looks()
