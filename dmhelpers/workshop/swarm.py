@@ -17,6 +17,7 @@ from typing import Any
 
 from dmhelpers.engine.labels import COURSE, COURSE_LABELS
 from dmhelpers.errors import InputError
+from dmhelpers.workshop import swarm_names
 
 LANDING = "/lab/tree/notebooks/00_start_here.ipynb"
 SEAT_LABEL = f"{COURSE}.seat"
@@ -105,6 +106,7 @@ def configure(c: Any, workshop: SwarmWorkshop) -> None:
         c: The configuration object that JupyterHub gives its configuration file.
         workshop: The workshop.
     """
+    swarm_names.ask_anew()
     own = workshop.shared / "hub"
     own.mkdir(mode=0o700, parents=True, exist_ok=True)
     c.JupyterHub.bind_url = f"http://:{workshop.port}"
@@ -115,10 +117,13 @@ def configure(c: Any, workshop: SwarmWorkshop) -> None:
     c.ConfigurableHTTPProxy.pid_file = "/tmp/proxy.pid"  # noqa: S108  of this container, and gone with it
     # Where the hub starts again, on whatever node, the seats have gone on without it.
     c.JupyterHub.cleanup_servers = False
-    c.JupyterHub.last_activity_interval = 30
+    # Some of them may be on their way to another node as well: it answers before they do, and looks for them often.
+    c.JupyterHub.init_spawners_timeout = 1
+    c.JupyterHub.last_activity_interval = 10
     _configure_people(c, workshop)
     _configure_seats(c, workshop)
     _configure_culler(c, workshop)
+    _configure_view(c, workshop)
 
 
 def _configure_people(c: Any, workshop: SwarmWorkshop) -> None:
@@ -140,13 +145,13 @@ def _configure_seats(c: Any, workshop: SwarmWorkshop) -> None:
     c.JupyterHub.spawner_class = "dmhelpers.workshop.swarm_spawner.SeatSpawner"
     c.SeatSpawner.image = workshop.image
     c.SeatSpawner.pull_policy = "never"  # each node pulls by itself, as it gets its first seat
-    c.SeatSpawner.cmd = ["jupyterhub-singleuser"]
+    c.SeatSpawner.cmd = ["python", "-m", "dmhelpers.workshop.swarm_names"]
     c.SeatSpawner.name_template = "seat-{raw_username}"  # the roster's logins are small letters, digits, hyphens
     c.SeatSpawner.network_name = workshop.network
     c.SeatSpawner.use_internal_ip = True
     c.SeatSpawner.notebook_dir = "/home/learner/course"
     c.SeatSpawner.default_url = LANDING
-    c.SeatSpawner.environment = dict(RUNTIME)
+    c.Spawner.environment = dict(RUNTIME)
     c.SeatSpawner.extra_container_spec = container_spec()
     c.SeatSpawner.extra_task_spec = {
         "resources": resources(workshop),
@@ -240,3 +245,17 @@ def _configure_culler(c: Any, workshop: SwarmWorkshop) -> None:
     c.JupyterHub.load_roles.append({"name": "idle-culler", "scopes": scopes, "services": ["idle-culler"]})
     command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={workshop.idle_after_s}"]
     c.JupyterHub.services.append({"name": "idle-culler", "command": command})
+
+
+def _configure_view(c: Any, workshop: SwarmWorkshop) -> None:
+    from dmhelpers.workshop import roster
+    from dmhelpers.workshop.view.config import hub_entries
+
+    # The hub starts it in its own container, so that both move to another node together. Seats reach it through the
+    # proxy, which is there too, and under the hub's name in their network.
+    people = roster.load(workshop.shared / "roster.json")
+    hub_entries(
+        instructors=[one.login for one in people.values() if one.instructor],
+        hub_url=f"http://{workshop.hub}:{workshop.port}/",
+        state_folder=workshop.shared / "hub" / "view",
+    ).add_to(c)

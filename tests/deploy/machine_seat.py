@@ -33,7 +33,7 @@ workshop = swarm.from_environment()
 swarm.configure(c, workshop)
 c.SeatSpawner.seat_mounts = lambda login: [*swarm.mounts(workshop, login), *json.loads({machine!r})]
 # A server without JupyterLab starts in a third of the time.
-c.SeatSpawner.environment = {{**swarm.RUNTIME, "JUPYTERHUB_SINGLEUSER_APP": "jupyter-server"}}
+c.Spawner.environment["JUPYTERHUB_SINGLEUSER_APP"] = "jupyter-server"
 c.SeatSpawner.default_url = "/"
 """
 
@@ -72,8 +72,13 @@ def push_image(room: SwarmRoom) -> None:
         passwd.size = len(people)
         tar.addfile(passwd, io.BytesIO(people))
     first = room.nodes[0]
-    path = f"PATH={Path(sys.prefix) / 'bin'}:/usr/bin:/bin"
-    first.docker("import", "--change", f"ENV {path}", "--change", "ENV HOME=/home/learner", str(archive), IMAGE)
+    told = [
+        f"PATH={Path(sys.prefix) / 'bin'}:/usr/bin:/bin",
+        "HOME=/home/learner",
+        "DMHELPERS_WORKSPACE=/home/learner/course/workspace",
+    ]
+    changes = [text for one in told for text in ("--change", f"ENV {one}")]
+    first.docker("import", *changes, str(archive), IMAGE)
     first.docker("push", "--quiet", IMAGE)
 
 

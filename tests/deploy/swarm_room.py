@@ -24,7 +24,7 @@ from dmhelpers.engine.client import docker_cli
 from dmhelpers.engine.embedded import start
 from dmhelpers.engine.embedded.namespaces import Namespaces, remove_cgroups, tool
 from dmhelpers.errors import EngineError, TimeLimitReached
-from tests.deploy.visitor import in_network_of
+from tests.deploy.visitor import in_network_of, until
 
 ROOT = Path(__file__).parents[2]
 PREPARE_NODE = ROOT / "deploy" / "swarm" / "prepare-node"
@@ -35,13 +35,14 @@ REGISTRY = f"{SWITCH_ADDRESS}:5000"
 class Node:
     """One machine of the room: namespaces of its own, an address on the switch, and a `dockerd`.
 
-    `kill()` is a power cut: every process of the node ends at once.
+    `kill()` is a power cut: every process of the node ends at once. `restart()` gives it its power back.
     """
 
     def __init__(self, number: int, folder: Path) -> None:
         self.number = number
+        self.hostname = f"node{number}"
         self.address = f"10.77.0.{10 + number}"
-        self.folder = folder / f"node{number}"
+        self.folder = folder / self.hostname
         self.own = folder / "node"  # the same path on every node, with a folder of its own behind it
         self.name = f"dmhelpers-{uuid.uuid4().hex[:8]}"
         self.host = f"unix://{self.folder / 'own' / 'docker.sock'}"
@@ -79,7 +80,7 @@ class Node:
             config_file=config,
             cgroup_parent=f"/{self.name}",
         )
-        named = [tool("unshare"), "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', f"node{self.number}"]
+        named = [tool("unshare"), "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', self.hostname]
         argv = [*named, *argv, f"--insecure-registry={REGISTRY}"]
         self.engine = start.launch(self.namespaces.inside(argv), self.folder / "dockerd.log")
 
@@ -99,6 +100,16 @@ class Node:
         os.kill(self.namespaces.first, signal.SIGKILL)
         self.engine.wait(timeout=30)
         self.alive = False
+
+    def restart(self, switch: Namespaces) -> None:
+        """Start it again after `kill()`: with what was on its disk, and without what a machine keeps in memory."""
+        self.namespaces.__exit__(None, None, None)
+        remove_cgroups(self.name)
+        shutil.rmtree(self.folder / "run")
+        (self.folder / "dockerd.pid").unlink()
+        self.plug_in(switch)
+        self.start()
+        self.wait()
 
     def leave(self) -> None:
         """End everything of it and remove its control groups."""
@@ -153,6 +164,19 @@ class SwarmRoom:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def living(self) -> list[Node]:
+        """Return the nodes that have power."""
+        return [node for node in self.nodes if node.alive]
+
+    def restart_dead(self) -> None:
+        """Give every node its power back, and wait until all are managers again whom the others reach."""
+        for node in self.nodes:
+            if not node.alive:
+                node.restart(self.switch)
+        states = ["node", "ls", "--format={{.Status}} {{.ManagerStatus}}"]
+        ready = lambda: {"Ready Leader", "Ready Reachable"}.issuperset(self.nodes[0].docker(*states).splitlines())  # noqa: E731
+        until(ready, "all nodes to be managers again")
 
     def inside(self, *argv: str, timeout_s: float = 60) -> str:
         """Run a program on the switch, as a visitor of the room's network, and return what it printed."""
