@@ -77,7 +77,7 @@ class SwarmClass:
 
     def in_seat(self, login: str, *argv: str) -> str:
         """Run a program in a learner's seat and return what it printed."""
-        node = next(node for node in self.room.nodes if node.hostname == self.seats()[login])
+        node = self.node_of(login)
         seat = node.docker("ps", "--quiet", f"--filter=name=^seat-{login}\\.").split()[0]
         return node.docker("exec", seat, *argv)
 
@@ -90,6 +90,11 @@ class SwarmClass:
         return {
             name.partition(".")[0].removeprefix("seat-"): node for name, node in pairs if name.startswith("seat-")
         }
+
+    def node_of(self, login: str) -> Node:
+        """Return the node of a learner's seat."""
+        hostname = self.seats()[login]
+        return next(node for node in self.room.nodes if node.hostname == hostname)
 
     def seated_at(self, node: Node) -> list[str]:
         """Return who has their seat on a node."""

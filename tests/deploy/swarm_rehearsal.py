@@ -28,6 +28,7 @@ from tests.deploy.visitor import Visitor, until
 
 IMAGES = ("dmhelpers-learner", "dmhelpers-hub")
 LIMIT_S = 600.0
+DISK = "8G"
 # Files of the seat itself make an image, so that its engine has something to run without a registry.
 _RUN_A_CONTAINER = """
 docker image inspect own >/dev/null 2>&1 ||
@@ -43,6 +44,8 @@ def main(learners: int) -> None:
         bring_images(room)
         people, cards = roster.enrol([f"learner {number:02}" for number in range(1, learners + 1)])
         roster.save(room.shared / "roster.json", people)
+        (room.shared / "seats").write_text("".join(f"{one.login}\n" for one in people), encoding="utf-8")
+        timed(f"{learners} disks of {DISK} on each node", lambda: make_disks(room))
         deploy(room)
         timed("the hub answers", lambda: wait_for_hub(room, limit_s=LIMIT_S))
         taught = SwarmClass.meet(room, cards)
@@ -53,6 +56,12 @@ def main(learners: int) -> None:
         lose_a_node(taught)
         timed("\nthe lost node is a manager again", room.restart_dead)
         lose_the_hub(taught)
+
+
+def make_disks(room: SwarmRoom) -> None:
+    """Give each node a disk for each learner, one node after the other."""
+    for node in room.nodes:
+        node.make_disks(room.shared / "seats", DISK)
 
 
 def lose_a_node(taught: SwarmClass) -> None:
@@ -118,6 +127,7 @@ def deploy(room: SwarmRoom) -> None:
         "WORKSHOP_IMAGE": f"{REGISTRY}/dmhelpers-learner:1",
         "WORKSHOP_SHARED": str(room.shared),
         "WORKSHOP_NODE_FOLDER": str(leader.own / "run"),
+        "WORKSHOP_DISKS": str(leader.own / "run" / "disks"),
         "WORKSHOP_SOCKET": str(leader.own / "docker.sock"),
     }
     leader.docker("stack", "deploy", "--detach=true", "--compose-file", str(STACK), "workshop", environment=settings)
@@ -151,8 +161,11 @@ def report(taught: SwarmClass) -> None:
     print("memory of a seat:", mebibytes(size for name, size in used.items() if name.startswith("seat-")))
     print("memory of the hub and its proxy:", mebibytes(size for name, size in used.items() if "_hub." in name))
     print("memory of a node's dockerd and containerd:", mebibytes(map(engine_bytes, room.living())))
-    volumes = [one for node in room.living() for one in (node.folder / "data" / "volumes").glob("seat-*")]
-    print("disk of a seat on its node:", mebibytes(map(size_bytes, volumes)))
+    used_disks = [taught.node_of(one.login).folder / "disks" / f"{one.login}.img" for one in taught.visitors]
+    print("disk of a seat on its node:", mebibytes(map(size_bytes, used_disks)))
+    print(
+        "disk of the others' disks on a node:", mebibytes(size_bytes(node.folder / "disks") for node in room.living())
+    )
     print(
         "disk of a learner's work in the shared folder:",
         mebibytes(map(size_bytes, (room.shared / "homes").iterdir())),

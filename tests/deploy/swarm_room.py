@@ -45,6 +45,7 @@ class Node:
         self.folder = folder / self.hostname
         self.own = folder / "node"  # the same path on every node, with a folder of its own behind it
         self.name = f"dmhelpers-{uuid.uuid4().hex[:8]}"
+        self.disks: list[str] = []
         self.host = f"unix://{self.folder / 'own' / 'docker.sock'}"
         self.alive = False
 
@@ -64,9 +65,14 @@ class Node:
             ["ip", "link", "set", "eth0", "up"],
             ["ip", "route", "add", "default", "via", SWITCH_ADDRESS],
             ["mount", "--bind", str(self.folder / "own"), str(self.own)],
-            [str(PREPARE_NODE), str(self.own / "run")],
+            [str(PREPARE_NODE), *self.disks, str(self.own / "run")],
         ):
             self.namespaces.run([tool(command[0]), *command[1:]] if "/" not in command[0] else command)
+
+    def make_disks(self, logins: Path, size: str) -> None:
+        """Prepare it anew, with a disk for each learner, which it mounts whenever it starts again too."""
+        self.disks = ["--disks", str(logins), size, str(self.folder / "disks")]
+        self.namespaces.run([str(PREPARE_NODE), *self.disks, str(self.own / "run")])
 
     def start(self) -> None:
         """Start its dockerd; it takes images from the room's registry."""
@@ -134,10 +140,12 @@ class SwarmRoom:
     Args:
         nodes: How many.
         registry: The `docker-registry` program.
+        heartbeat_s: How often a node says that it is there. Swarm takes it for lost after three times that, and after
+            six times where the leader was lost with it; 5 is Swarm's own choice.
     """
 
-    def __init__(self, *, nodes: int, registry: Path) -> None:
-        self._count, self._registry = nodes, registry
+    def __init__(self, *, nodes: int, registry: Path, heartbeat_s: int = 5) -> None:
+        self._count, self._registry, self._heartbeat_s = nodes, registry, heartbeat_s
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="dmh-room-", dir="/var/tmp"))
@@ -210,6 +218,7 @@ class SwarmRoom:
     def _join(self) -> None:
         leader, *others = self.nodes
         leader.docker("swarm", "init", f"--advertise-addr={leader.address}", "--task-history-limit=1")
+        leader.docker("swarm", "update", f"--dispatcher-heartbeat={self._heartbeat_s}s")
         token = leader.docker("swarm", "join-token", "--quiet", "manager")
         for node in others:
             node.docker(

@@ -18,8 +18,10 @@ from tests.deploy.visitor import Visitor, until
 pytestmark = pytest.mark.private_engine
 
 LEARNERS = 6
+DISK = "256M"
 VIEW = "/services/progress/"
 _PROC_AND_SYS = "mount -t proc proc /tmp/new && mount -t sysfs -o ro sysfs /tmp/new"
+_FILL_THE_DISK = "head -c 3G /dev/zero >big 2>/dev/null; stat -c %s big; echo more >more 2>/dev/null || echo full"
 _REPORT = """
 from dmhelpers.course import progress, reporting
 progress.note_check("01-a", done=True)
@@ -30,7 +32,8 @@ print(reporting.send(reporting.message())["label"])
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmRoom]:
     """Make a room of three nodes with the image in its registry."""
-    with SwarmRoom(nodes=3, registry=registry_program(tmp_path_factory.mktemp("registry"))) as made:
+    registry = registry_program(tmp_path_factory.mktemp("registry"))
+    with SwarmRoom(nodes=3, registry=registry, heartbeat_s=3) as made:
         push_image(made)
         yield made
 
@@ -46,8 +49,13 @@ def cards(room: SwarmRoom) -> list[roster.Card]:
 
 @pytest.fixture(scope="module")
 def taught(room: SwarmRoom, cards: list[roster.Card]) -> SwarmClass:
-    """Deploy the hub and seat the six learners, all at once."""
+    """Deploy the hub and seat the six learners, all at once, each with a disk of their own on every node."""
+    logins = room.shared / "seats"
+    logins.write_text("".join(f"{one.login}\n" for one in cards), encoding="utf-8")
+    for node in room.nodes:
+        node.make_disks(logins, DISK)
     deploy_hub(room)
+    assert logins.read_text(encoding="utf-8").split() == [one.login for one in cards]
     seated = SwarmClass.meet(room, cards[:LEARNERS])
     seated.take_seats()
     return seated
@@ -92,6 +100,22 @@ def test_seat_without_the_nodes_preparation_may_not(taught: SwarmClass) -> None:
     assert node.docker(*usual, image, "sh", "-c", text) == "refused"
 
 
+def test_full_disk_is_its_learners_alone(taught: SwarmClass) -> None:
+    """A file of 3 GB ends at the size of the learner's disk and takes no more of the node; neighbours go on."""
+    login = taught.visitors[0].login
+    node = taught.node_of(login)
+    size, said = taught.in_seat(login, "sh", "-c", f"cd /home/learner; {_FILL_THE_DISK}").split()
+    assert (200 * 2**20 < int(size) < 256 * 2**20, said) == (True, "full")
+    assert (node.folder / "disks" / f"{login}.img").stat().st_blocks * 512 <= 256 * 2**20
+    assert taught.visitors[0].save("work.txt", "saved on a full disk") == 201
+    assert taught.answering() == LEARNERS
+    taught.in_seat(login, "rm", "/home/learner/big")
+    assert (
+        taught.in_seat(login, "sh", "-c", "echo more >/home/learner/more && rm /home/learner/more && echo room")
+        == "room"
+    )
+
+
 def test_instructor_sees_what_a_seat_reports_and_no_learner_does(
     taught: SwarmClass, cards: list[roster.Card]
 ) -> None:
@@ -107,7 +131,7 @@ def test_instructor_sees_what_a_seat_reports_and_no_learner_does(
 def test_learners_work_survives_a_lost_node(taught: SwarmClass) -> None:
     """A node's power is cut: by themselves all six servers are back on the others, and what was saved is there."""
     _save(taught)
-    lost = next(node for node in taught.room.living() if node is not taught.hub_node)
+    lost = next(node for node in reversed(taught.room.living()) if node is not taught.hub_node)
     assert taught.seated_at(lost)
     lost.kill()
     until(lambda: not taught.seated_at(lost), "Swarm to notice")

@@ -48,6 +48,8 @@ class Visitor:
     def __init__(self, pid: int, address: str, login: str, code: str) -> None:
         self.pid, self.address, self.login, self.code = pid, address, login, code
         self.session = requests.Session()
+        # The proxy ends a connection that was idle for 5 s, maybe just as the next request goes out on it.
+        self.session.headers["Connection"] = "close"
 
     def get(self, path: str) -> requests.Response:
         """GET a page, redirects followed."""
