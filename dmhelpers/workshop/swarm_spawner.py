@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from dockerspawner import SwarmSpawner
@@ -11,7 +12,7 @@ _FAILED_FOR_GOOD = frozenset({"complete", "failed", "rejected", "shutdown", "rem
 
 
 class SeatSpawner(SwarmSpawner):  # type: ignore[misc]  # it has no types
-    """`SwarmSpawner` with a seat's mounts, and patience while a task moves to another node.
+    """`SwarmSpawner` with a seat's mounts, and patience while a task, or the hub itself, moves to another node.
 
     SwarmSpawner takes every state of a task that it does not expect for the end of the server, and the hub then
     removes the service. While a node is being replaced, a task passes through such states.
@@ -27,6 +28,28 @@ class SeatSpawner(SwarmSpawner):  # type: ignore[misc]  # it has no types
 
     async def pull_image(self, image: str) -> None:
         """Leave it to the node that the seat comes to: the hub's own engine need not have the image."""
+
+    _started_here = False
+
+    async def start(self) -> Any:
+        """Start the seat, and remember that this hub did."""
+        self._started_here = True
+        return await super().start()
+
+    def start_polling(self) -> None:
+        """Look after the seat from now on; one that a new hub has found again gets its route at once.
+
+        By itself the hub gives the routes when it has found the last one, or at its next round.
+        """
+        super().start_polling()
+        if not self._started_here:
+            self._route = asyncio.ensure_future(self._give_route())
+
+    async def _give_route(self) -> None:
+        try:
+            await self.user.settings["proxy"].add_user(self.user, self.name)
+        except Exception:
+            self.log.debug("%s gets its route with the others", self._log_name, exc_info=True)
 
     async def poll(self) -> int | str | None:
         """Return None while the service is there and Swarm keeps a task of it going or coming; else what ended it."""

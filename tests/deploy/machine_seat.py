@@ -27,13 +27,13 @@ IMAGE = f"{REGISTRY}/seat:1"
 STACK = ROOT / "deploy" / "swarm" / "stack.yaml"
 _HUB_CONFIG = """
 import json
-from dmhelpers.workshop import swarm
+from dmhelpers.workshop import swarm, swarm_seat
 c = get_config()
 workshop = swarm.from_environment()
 swarm.configure(c, workshop)
-c.SeatSpawner.seat_mounts = lambda login: [*swarm.mounts(workshop, login), *json.loads({machine!r})]
+c.SeatSpawner.seat_mounts = lambda login: [*swarm_seat.mounts(workshop, login), *json.loads({machine!r})]
 # A server without JupyterLab starts in a third of the time.
-c.SeatSpawner.environment = {{**swarm.RUNTIME, "JUPYTERHUB_SINGLEUSER_APP": "jupyter-server"}}
+c.Spawner.environment["JUPYTERHUB_SINGLEUSER_APP"] = "jupyter-server"
 c.SeatSpawner.default_url = "/"
 """
 
@@ -72,8 +72,13 @@ def push_image(room: SwarmRoom) -> None:
         passwd.size = len(people)
         tar.addfile(passwd, io.BytesIO(people))
     first = room.nodes[0]
-    path = f"PATH={Path(sys.prefix) / 'bin'}:/usr/bin:/bin"
-    first.docker("import", "--change", f"ENV {path}", "--change", "ENV HOME=/home/learner", str(archive), IMAGE)
+    told = [
+        f"PATH={Path(sys.prefix) / 'bin'}:/usr/bin:/bin",
+        "HOME=/home/learner",
+        "DMHELPERS_WORKSPACE=/home/learner/course/workspace",
+    ]
+    changes = [text for one in told for text in ("--change", f"ENV {one}")]
+    first.docker("import", *changes, str(archive), IMAGE)
     first.docker("push", "--quiet", IMAGE)
 
 
@@ -91,6 +96,8 @@ def deploy_hub(room: SwarmRoom) -> None:
         "command": ["jupyterhub", "--config", str(context / "config.py")],
         "environment": {"PYTHONPATH": f"{context / 'packages'}:{ROOT}", "PATH": path, "HOME": "/tmp"},
         "volumes": [f"{one}:{one}:ro" for one in (*folders, str(context))],
+        # Not on the first node, which leads the Swarm: the others take half a minute more to go on without it.
+        "deploy": {"placement": {"constraints": ["node.role == manager", "node.labels.number != 1"]}},
     }
     extra = room.folder / "override.yaml"
     extra.write_text(yaml.safe_dump({"services": {"hub": override}}), encoding="utf-8")
@@ -107,6 +114,7 @@ def _settings(room: SwarmRoom) -> dict[str, str]:
         "WORKSHOP_IMAGE": IMAGE,
         "WORKSHOP_SHARED": str(room.shared),
         "WORKSHOP_NODE_FOLDER": str(own / "run"),
+        "WORKSHOP_DISKS": str(own / "run" / "disks"),
         "WORKSHOP_SOCKET": str(own / "docker.sock"),
         "WORKSHOP_IDLE_AFTER_S": "0",
     }

@@ -24,7 +24,7 @@ from dmhelpers.engine.client import docker_cli
 from dmhelpers.engine.embedded import start
 from dmhelpers.engine.embedded.namespaces import Namespaces, remove_cgroups, tool
 from dmhelpers.errors import EngineError, TimeLimitReached
-from tests.deploy.visitor import in_network_of
+from tests.deploy.visitor import in_network_of, until
 
 ROOT = Path(__file__).parents[2]
 PREPARE_NODE = ROOT / "deploy" / "swarm" / "prepare-node"
@@ -35,15 +35,17 @@ REGISTRY = f"{SWITCH_ADDRESS}:5000"
 class Node:
     """One machine of the room: namespaces of its own, an address on the switch, and a `dockerd`.
 
-    `kill()` is a power cut: every process of the node ends at once.
+    `kill()` is a power cut: every process of the node ends at once. `restart()` gives it its power back.
     """
 
     def __init__(self, number: int, folder: Path) -> None:
         self.number = number
+        self.hostname = f"node{number}"
         self.address = f"10.77.0.{10 + number}"
-        self.folder = folder / f"node{number}"
+        self.folder = folder / self.hostname
         self.own = folder / "node"  # the same path on every node, with a folder of its own behind it
         self.name = f"dmhelpers-{uuid.uuid4().hex[:8]}"
+        self.disks: list[str] = []
         self.host = f"unix://{self.folder / 'own' / 'docker.sock'}"
         self.alive = False
 
@@ -63,9 +65,14 @@ class Node:
             ["ip", "link", "set", "eth0", "up"],
             ["ip", "route", "add", "default", "via", SWITCH_ADDRESS],
             ["mount", "--bind", str(self.folder / "own"), str(self.own)],
-            [str(PREPARE_NODE), str(self.own / "run")],
+            [str(PREPARE_NODE), *self.disks, str(self.own / "run")],
         ):
             self.namespaces.run([tool(command[0]), *command[1:]] if "/" not in command[0] else command)
+
+    def make_disks(self, logins: Path, size: str) -> None:
+        """Prepare it anew, with a disk for each learner, which it mounts whenever it starts again too."""
+        self.disks = ["--disks", str(logins), size, str(self.folder / "disks")]
+        self.namespaces.run([str(PREPARE_NODE), *self.disks, str(self.own / "run")])
 
     def start(self) -> None:
         """Start its dockerd; it takes images from the room's registry."""
@@ -79,7 +86,7 @@ class Node:
             config_file=config,
             cgroup_parent=f"/{self.name}",
         )
-        named = [tool("unshare"), "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', f"node{self.number}"]
+        named = [tool("unshare"), "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', self.hostname]
         argv = [*named, *argv, f"--insecure-registry={REGISTRY}"]
         self.engine = start.launch(self.namespaces.inside(argv), self.folder / "dockerd.log")
 
@@ -99,6 +106,16 @@ class Node:
         os.kill(self.namespaces.first, signal.SIGKILL)
         self.engine.wait(timeout=30)
         self.alive = False
+
+    def restart(self, switch: Namespaces) -> None:
+        """Start it again after `kill()`: with what was on its disk, and without what a machine keeps in memory."""
+        self.namespaces.__exit__(None, None, None)
+        remove_cgroups(self.name)
+        shutil.rmtree(self.folder / "run")
+        (self.folder / "dockerd.pid").unlink()
+        self.plug_in(switch)
+        self.start()
+        self.wait()
 
     def leave(self) -> None:
         """End everything of it and remove its control groups."""
@@ -123,10 +140,12 @@ class SwarmRoom:
     Args:
         nodes: How many.
         registry: The `docker-registry` program.
+        heartbeat_s: How often a node says that it is there. Swarm takes it for lost after three times that, and after
+            six times where the leader was lost with it; 5 is Swarm's own choice.
     """
 
-    def __init__(self, *, nodes: int, registry: Path) -> None:
-        self._count, self._registry = nodes, registry
+    def __init__(self, *, nodes: int, registry: Path, heartbeat_s: int = 5) -> None:
+        self._count, self._registry, self._heartbeat_s = nodes, registry, heartbeat_s
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="dmh-room-", dir="/var/tmp"))
@@ -153,6 +172,19 @@ class SwarmRoom:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def living(self) -> list[Node]:
+        """Return the nodes that have power."""
+        return [node for node in self.nodes if node.alive]
+
+    def restart_dead(self) -> None:
+        """Give every node its power back, and wait until all are managers again whom the others reach."""
+        for node in self.nodes:
+            if not node.alive:
+                node.restart(self.switch)
+        states = ["node", "ls", "--format={{.Status}} {{.ManagerStatus}}"]
+        ready = lambda: {"Ready Leader", "Ready Reachable"}.issuperset(self.nodes[0].docker(*states).splitlines())  # noqa: E731
+        until(ready, "all nodes to be managers again")
 
     def inside(self, *argv: str, timeout_s: float = 60) -> str:
         """Run a program on the switch, as a visitor of the room's network, and return what it printed."""
@@ -186,6 +218,7 @@ class SwarmRoom:
     def _join(self) -> None:
         leader, *others = self.nodes
         leader.docker("swarm", "init", f"--advertise-addr={leader.address}", "--task-history-limit=1")
+        leader.docker("swarm", "update", f"--dispatcher-heartbeat={self._heartbeat_s}s")
         token = leader.docker("swarm", "join-token", "--quiet", "manager")
         for node in others:
             node.docker(

@@ -1,82 +1,63 @@
-"""Three nodes, six learners: the seats spread, a node loses its power, and all six are back with their work."""
+"""Three nodes, six learners: the seats spread, nodes lose their power, and all six are back with their work."""
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from dmhelpers.workshop import roster
 from tests.deploy.machine_seat import deploy_hub, push_image, registry_program
+from tests.deploy.swarm_class import SwarmClass
 from tests.deploy.swarm_room import Node, SwarmRoom
 from tests.deploy.visitor import Visitor, until
 
 pytestmark = pytest.mark.private_engine
 
 LEARNERS = 6
-PORT = 8000
+DISK = "256M"
+VIEW = "/services/progress/"
 _PROC_AND_SYS = "mount -t proc proc /tmp/new && mount -t sysfs -o ro sysfs /tmp/new"
-
-
-@dataclass(frozen=True)
-class Class:
-    """The room with a class in it."""
-
-    room: SwarmRoom
-    visitors: list[Visitor]
-    hub_node: Node
-
-    def answering(self) -> int:
-        """Return how many learners their own server answers."""
-        with ThreadPoolExecutor(LEARNERS) as threads:
-            return sum(threads.map(Visitor.server_answers, self.visitors))
-
-    def seats(self, asked: Node) -> dict[str, str]:
-        """Return the node of each learner's seat, as another node knows it."""
-        lines = asked.docker(
-            "node", "ps", *self._names(asked), "--filter=desired-state=running", "--format={{.Name}} {{.Node}}"
-        )
-        pairs = (line.split() for line in lines.splitlines())
-        return {
-            name.partition(".")[0].removeprefix("seat-"): node for name, node in pairs if name.startswith("seat-")
-        }
-
-    def _names(self, asked: Node) -> list[str]:
-        return asked.docker("node", "ls", "--format={{.Hostname}}").split()
+_FILL_THE_DISK = "head -c 3G /dev/zero >big 2>/dev/null; stat -c %s big; echo more >more 2>/dev/null || echo full"
+_REPORT = """
+from dmhelpers.course import progress, reporting
+progress.note_check("01-a", done=True)
+print(reporting.send(reporting.message())["label"])
+"""
 
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmRoom]:
     """Make a room of three nodes with the image in its registry."""
-    with SwarmRoom(nodes=3, registry=registry_program(tmp_path_factory.mktemp("registry"))) as made:
+    registry = registry_program(tmp_path_factory.mktemp("registry"))
+    with SwarmRoom(nodes=3, registry=registry, heartbeat_s=3) as made:
         push_image(made)
         yield made
 
 
 @pytest.fixture(scope="module")
-def taught(room: SwarmRoom) -> Class:
-    """Deploy the hub and seat six learners, all at once."""
+def cards(room: SwarmRoom) -> list[roster.Card]:
+    """Write the roster: six learners and, last, an instructor."""
     learners, cards = roster.enrol([f"learner {number}" for number in range(1, LEARNERS + 1)])
-    roster.save(room.shared / "roster.json", learners)
+    instructors, their_cards = roster.enrol(["instructor"], instructor=True)
+    roster.save(room.shared / "roster.json", [*learners, *instructors])
+    return [*cards, *their_cards]
+
+
+@pytest.fixture(scope="module")
+def taught(room: SwarmRoom, cards: list[roster.Card]) -> SwarmClass:
+    """Deploy the hub and seat the six learners, all at once, each with a disk of their own on every node."""
+    logins = room.shared / "seats"
+    logins.write_text("".join(f"{one.login}\n" for one in cards), encoding="utf-8")
+    for node in room.nodes:
+        node.make_disks(logins, DISK)
     deploy_hub(room)
-    found: list[Node] = []
-
-    def hub_answers() -> bool:
-        found[:] = [node for node in room.nodes if room.status(f"http://{node.address}:{PORT}/hub/health") == 200]
-        return bool(found)
-
-    until(hub_answers, "the hub")
-    address = f"http://{found[0].address}:{PORT}"
-    visitors = [Visitor(room.switch.first, address, card.login, card.code) for card in cards]
-    seated = Class(room, visitors, found[0])
-    with ThreadPoolExecutor(LEARNERS) as threads:
-        assert set(threads.map(Visitor.sign_in, visitors)) == {200}
-        assert set(threads.map(Visitor.ask_for_server, visitors)) <= {201, 202}
-    until(lambda: seated.answering() == LEARNERS, "six servers")
+    assert logins.read_text(encoding="utf-8").split() == [one.login for one in cards]
+    seated = SwarmClass.meet(room, cards[:LEARNERS])
+    seated.take_seats()
     return seated
 
 
@@ -84,15 +65,15 @@ def _seat_container(node: Node) -> str:
     return node.docker("ps", "--quiet", "--filter=name=seat-").split()[0]
 
 
-def test_seats_spread_over_the_nodes(taught: Class) -> None:
+def test_seats_spread_over_the_nodes(taught: SwarmClass) -> None:
     """Each node has seats, and none has more than half of them."""
-    spread = Counter(taught.seats(taught.hub_node).values())
+    spread = Counter(taught.seats().values())
     assert spread.total() == LEARNERS
     assert len(spread) == len(taught.room.nodes)
     assert max(spread.values()) <= LEARNERS // 2
 
 
-def test_prepared_node_lets_a_seat_mount_what_an_engine_must(taught: Class) -> None:
+def test_prepared_node_lets_a_seat_mount_what_an_engine_must(taught: SwarmClass) -> None:
     """As user 1000 a seat may mount a proc and a sysfs of its own and open tun, as a rootless engine does."""
     seat = _seat_container(taught.hub_node)
     inside = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--net", "--mount"]
@@ -109,7 +90,7 @@ def test_prepared_node_lets_a_seat_mount_what_an_engine_must(taught: Class) -> N
     assert done.splitlines()[-1] == "no"
 
 
-def test_seat_without_the_nodes_preparation_may_not(taught: Class) -> None:
+def test_seat_without_the_nodes_preparation_may_not(taught: SwarmClass) -> None:
     """The same seat without the two mounts is refused by the kernel, so that they are what does it."""
     node = taught.hub_node
     usual = ["run", "--rm", "--user=1000", "--security-opt=seccomp=unconfined", "--volume=/usr:/usr:ro"]
@@ -119,16 +100,77 @@ def test_seat_without_the_nodes_preparation_may_not(taught: Class) -> None:
     assert node.docker(*usual, image, "sh", "-c", text) == "refused"
 
 
-def test_learners_work_survives_a_lost_node(taught: Class) -> None:
+def test_full_disk_is_its_learners_alone(taught: SwarmClass) -> None:
+    """A file of 3 GB ends at the size of the learner's disk and takes no more of the node; neighbours go on."""
+    login = taught.visitors[0].login
+    node = taught.node_of(login)
+    size, said = taught.in_seat(login, "sh", "-c", f"cd /home/learner; {_FILL_THE_DISK}").split()
+    assert (200 * 2**20 < int(size) < 256 * 2**20, said) == (True, "full")
+    assert (node.folder / "disks" / f"{login}.img").stat().st_blocks * 512 <= 256 * 2**20
+    assert taught.visitors[0].save("work.txt", "saved on a full disk") == 201
+    assert taught.answering() == LEARNERS
+    taught.in_seat(login, "rm", "/home/learner/big")
+    assert (
+        taught.in_seat(login, "sh", "-c", "echo more >/home/learner/more && rm /home/learner/more && echo room")
+        == "room"
+    )
+
+
+def test_instructor_sees_what_a_seat_reports_and_no_learner_does(
+    taught: SwarmClass, cards: list[roster.Card]
+) -> None:
+    """What the course reports from a seat is on the instructor's page; a learner who asks for it is refused."""
+    assert taught.in_seat(cards[0].login, "python", "-c", _REPORT) == "Learner 1"
+    assert _state_of_the_check(taught.enter(cards[-1])) == "passed"
+    for part in ("", "table", "progress.csv"):
+        answer = taught.visitors[0].get(VIEW + part)
+        assert answer.status_code == 403
+        assert "Learner 1" not in answer.text
+
+
+def test_learners_work_survives_a_lost_node(taught: SwarmClass) -> None:
     """A node's power is cut: by themselves all six servers are back on the others, and what was saved is there."""
-    for one in taught.visitors:
-        assert one.save("work.txt", f"by {one.login}") == 201
-    lost = next(node for node in taught.room.nodes if node is not taught.hub_node)
-    left = [login for login, node in taught.seats(taught.hub_node).items() if node == f"node{lost.number}"]
-    assert left
+    _save(taught)
+    lost = next(node for node in reversed(taught.room.living()) if node is not taught.hub_node)
+    assert taught.seated_at(lost)
     lost.kill()
-    until(lambda: f"node{lost.number}" not in taught.seats(taught.hub_node).values(), "Swarm to notice")
-    until(lambda: taught.answering() == LEARNERS, "all six to be back")
-    assert {one.read("work.txt") for one in taught.visitors} == {f"by {one.login}" for one in taught.visitors}
+    until(lambda: not taught.seated_at(lost), "Swarm to notice")
+    taught.wait_for_all()
+    assert _all_read(taught)
     work = Path(taught.room.shared, "homes")
     assert {one.name for one in work.iterdir()} == {one.login for one in taught.visitors}
+
+
+def test_hub_survives_its_node(taught: SwarmClass, cards: list[roster.Card]) -> None:
+    """The power of the hub's node is cut: another manager has the hub, which knows who is signed in and has a seat.
+
+    What learners saved and reported is there too, and seats that went on meanwhile let in who signs in anew, which
+    they ask the hub.
+    """
+    taught.room.restart_dead()
+    _save(taught)
+    taught.in_seat(cards[0].login, "python", "-c", _REPORT)
+    lost = taught.hub_node
+    lost.kill()
+    taught.follow_hub()
+    assert taught.hub_node is not lost
+    assert all(taught.everyone(Visitor.is_signed_in))
+    taught.wait_for_all()
+    assert lost.hostname not in taught.seats().values()
+    assert _all_read(taught)
+    taught.with_new_browsers().wait_for_all(limit_s=60)
+    assert _state_of_the_check(taught.enter(cards[-1])) == "passed"
+
+
+def _save(taught: SwarmClass) -> None:
+    assert set(taught.everyone(lambda one: one.save("work.txt", f"by {one.login}"))) <= {200, 201}
+
+
+def _all_read(taught: SwarmClass) -> bool:
+    return all(taught.everyone(lambda one: one.read("work.txt") == f"by {one.login}"))
+
+
+def _state_of_the_check(instructor: Visitor) -> str:
+    assert instructor.get(VIEW).status_code == 200
+    rows = csv.DictReader(instructor.get(f"{VIEW}progress.csv").text.splitlines())
+    return next(row["state"] for row in rows if (row["learner"], row["check"]) == ("Learner 1", "01-a"))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from dmhelpers.errors import InputError
-from dmhelpers.workshop import swarm
+from dmhelpers.workshop import swarm, swarm_seat
 
 SWARM = Path(__file__).parents[2] / "deploy" / "swarm"
 GIVEN = {"WORKSHOP_SHARED": "/srv/workshop", "WORKSHOP_IMAGE": "registry:5000/seat:1"}
@@ -51,16 +51,16 @@ def test_stack_sets_every_variable_that_it_can() -> None:
 def test_seat_has_limits_and_no_device() -> None:
     """A seat is user 1000 with a read-only root, two capabilities, and limits of memory, CPU and processes."""
     workshop = swarm.from_environment(GIVEN)
-    spec = swarm.container_spec()
+    spec = swarm_seat.container_spec()
     assert (spec["user"], spec["read_only"]) == ("1000:1000", True)
     assert (spec["cap_drop"], spec["cap_add"]) == (["ALL"], ["CAP_SETUID", "CAP_SETGID"])
-    assert swarm.resources(workshop)["Limits"] == {"MemoryBytes": 1_500_000_000, "NanoCPUs": 10**9, "Pids": 512}
+    assert swarm_seat.resources(workshop)["Limits"] == {"MemoryBytes": 1_500_000_000, "NanoCPUs": 10**9, "Pids": 512}
 
 
 def test_seat_mounts_its_own_work_and_no_socket() -> None:
     """A seat sees its own shared folder, what its node prepared and the pack; no other learner's, and no socket."""
     workshop = replace(swarm.from_environment(GIVEN), pack="/srv/pack", disk="8G")
-    found = {one["Target"]: one for one in swarm.mounts(workshop, "ada")}
+    found = {one["Target"]: one for one in swarm_seat.mounts(workshop, "ada")}
     assert found["/home/learner/course"]["Source"] == "/srv/workshop/homes/ada"
     assert found["/home/learner"]["VolumeOptions"]["DriverConfig"]["Options"] == {"size": "8G"}
     assert found["/opt/pack"]["ReadOnly"] is True
@@ -69,14 +69,21 @@ def test_seat_mounts_its_own_work_and_no_socket() -> None:
     assert sources == {"/srv/workshop/homes/ada", "/srv/pack", *node}
 
 
+def test_seats_own_disk_is_its_home() -> None:
+    """Where nodes have a disk for each learner, a seat's home is that disk, and no volume without a limit."""
+    workshop = replace(swarm.from_environment(GIVEN), disks="/run/dmhelpers/disks")
+    (home,) = (one for one in swarm_seat.mounts(workshop, "ada") if one["Target"] == "/home/learner")
+    assert (home["Type"], home["Source"]) == ("bind", "/run/dmhelpers/disks/ada")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
 def test_work_folder_is_the_learners_alone(tmp_path: Path) -> None:
     """The shared folder of a learner is made once, belongs to user 1000, and nobody else looks in."""
     workshop = replace(swarm.from_environment(GIVEN), shared=tmp_path)
-    swarm.prepare_work(workshop, "ada")
+    swarm_seat.prepare_work(workshop, "ada")
     made = tmp_path / "homes" / "ada"
     (made / "kept").touch()
-    swarm.prepare_work(workshop, "ada")
+    swarm_seat.prepare_work(workshop, "ada")
     assert (made.stat().st_uid, stat.S_IMODE(made.stat().st_mode)) == (1000, 0o700)
     assert (made / "kept").exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import os
 import time
@@ -47,6 +48,8 @@ class Visitor:
     def __init__(self, pid: int, address: str, login: str, code: str) -> None:
         self.pid, self.address, self.login, self.code = pid, address, login, code
         self.session = requests.Session()
+        # The proxy ends a connection that was idle for 5 s, maybe just as the next request goes out on it.
+        self.session.headers["Connection"] = "close"
 
     def get(self, path: str) -> requests.Response:
         """GET a page, redirects followed."""
@@ -67,6 +70,20 @@ class Visitor:
         return self._in_room(
             lambda: self.session.post(f"{self.address}/hub/login?next=/hub/home", data=form, timeout=_LIMIT_S)
         ).status_code
+
+    def follow(self, address: str) -> None:
+        """Go to the hub's new address, with all cookies, as behind one name before the managers."""
+        cookies = [copy.copy(one) for one in self.session.cookies]
+        self.session.cookies.clear()
+        for one in cookies:
+            one.domain = urlsplit(address).hostname or ""
+            self.session.cookies.set_cookie(one)
+        self.address = address
+
+    def is_signed_in(self) -> bool:
+        """Tell whether the hub still knows them, and shows their home instead of its form."""
+        answer = self.get("/hub/home")
+        return answer.status_code == 200 and urlsplit(answer.url).path == "/hub/home"
 
     def ask_for_server(self) -> int:
         """Ask the hub to start their server; 201 or 202."""

@@ -4,5 +4,3 @@ from dmhelpers.workshop import swarm
 
 c = get_config()  # noqa: F821  JupyterHub gives it
 swarm.configure(c, swarm.from_environment())
-
-# A further service adds its entries here: c.JupyterHub.services += […] and c.JupyterHub.load_roles += […].
