@@ -92,7 +92,8 @@ def _note_failed_builds(exercise: Exercise, look: Look) -> None:
         full = name if ":" in name else f"{name}:latest"
         if built.last_failed(full):
             look.lacks(
-                f"your last build of {full} failed, so what is seen here of it is from a build before that one"
+                f"your last build of {full} failed, and its error says why; until one ends well, this check sees "
+                "the image from before it, if there is one"
             )
 
 
