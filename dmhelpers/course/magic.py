@@ -121,7 +121,8 @@ def _unfinished(cell: str) -> str:
     left = [str(number) for number, text in written if _PLACEHOLDER.search(text)]
     if left:
         lines = f"line {left[0]}" if len(left) == 1 else f"lines {', '.join(left)}"
-        return f"Not finished yet: {lines} of the Dockerfile still has a placeholder. Nothing was written or built."
+        have = "has a placeholder" if len(left) == 1 else "have placeholders"
+        return f"Not finished yet: {lines} of the Dockerfile still {have}. Nothing was written or built."
     return ""
 
 

@@ -2,10 +2,12 @@
 
 * A heading begins a slide: ``##`` one to the right, ``###`` one below. Its whole text is in the speaker notes.
 * Of a text, the slide has what can be read from the back row: headings, code, tables, the first sentence under a
-  heading, the last sentence before code, a list or a table, and the first sentence of each item of a list.
-* A guess (tag ``predict``) shows what the learner is asked, never a solution.
+  heading, the last sentence before code, a list or a table (with the one before it, where it speaks of "it"), and the
+  first sentence of each item of a list.
+* A guess (tag ``predict``) shows what the learner is asked, with every question of its text, and never a solution.
 * What is done shows its code, under the sentence that leads to it, and its result with the next key, so that the room
-  can say first what it expects: below short code, else on a slide of its own. A claim shows its verdict.
+  can say first what it expects: below the code where both are short, else on a slide of its own. A claim shows its
+  verdict.
 * Exercises, checks, hints, set-up, clean-up, and what follows the recap stay in the notebook.
 """
 
@@ -20,11 +22,13 @@ from typing import Any
 from dmhelpers.course.notebooks import Json, source, stub, tags
 
 SHORT_LINES = 4
+SHORT_RESULT_LINES = 16
 LEFT_OUT = frozenset({"setup", "cleanup", "hint", "check"})
 _HEADING = re.compile(r"(#{1,6}) \S")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)]) \S")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _END = re.compile(r"[.?!][\"'*)]*(?=\s+[\"'*(]*[A-Z`])")
+_SPEAKS_BACK = re.compile(r"(It|Its|They|Their|That|This|These|Then|So)\b")
 _IN_WORDS = re.compile(r"[*(]In words\b[^:]*: ?(.*?)(?<=\S)[*)](?=\s|$)", re.DOTALL)
 _PICTURES = ("image/png", "image/svg+xml", "image/jpeg")
 
@@ -137,10 +141,12 @@ def _shown(part: list[Block]) -> Iterator[str]:
             yield "\n".join(_first(item) for item in _items(block.text))
         elif block.kind != "words":
             yield block.text
+        elif follows_heading and part[at - 1].text.endswith("# Predict"):
+            yield _asked(block.text)
         elif follows_heading:
             yield _first(block.text)
         elif leads_in:
-            yield _sentences(block.text)[-1]
+            yield _last(block.text)
 
 
 def _items(text: str) -> Iterator[str]:
@@ -155,6 +161,18 @@ def _items(text: str) -> Iterator[str]:
 
 def _first(text: str) -> str:
     return _sentences(text)[0]
+
+
+def _last(text: str) -> str:
+    """Return the last sentence, with the one before it where it would be about nothing without that."""
+    sentences = _sentences(text)
+    return " ".join(sentences[-2:] if _SPEAKS_BACK.match(sentences[-1]) else sentences[-1:])
+
+
+def _asked(text: str) -> str:
+    """Return what a guess is about and each question about it."""
+    first, *rest = _sentences(text)
+    return " ".join([first, *(one for one in rest if one.rstrip("*\"')").endswith("?"))])
 
 
 def _sentences(text: str) -> list[str]:
@@ -181,8 +199,14 @@ def _code_slides(cell: Json, before: str) -> Iterator[Json]:
 
 
 def _fits_below(cell: Json) -> bool:
-    drawn = any(kind in one.get("data", {}) for one in cell.get("outputs", ()) for kind in _PICTURES)
-    return not drawn and len(source(cell).splitlines()) <= SHORT_LINES
+    results = _results(cell.get("outputs", ()))
+    drawn = any(kind in one.get("data", {}) for one in results for kind in _PICTURES)
+    lines = sum(_printed(one).count("\n") for one in results)
+    return not drawn and lines <= SHORT_RESULT_LINES and len(source(cell).splitlines()) <= SHORT_LINES
+
+
+def _printed(output: Json) -> str:
+    return "".join(output.get("text") or output.get("data", {}).get("text/plain", ""))
 
 
 def _lead(text: str) -> list[str]:
@@ -190,7 +214,7 @@ def _lead(text: str) -> list[str]:
     last = blocks(text)[-2:]
     shown = len(last) == 2 and last[0].kind == "heading" and len(_sentences(last[1].text)) == 1
     spoken = bool(_IN_WORDS.match(last[-1].text)) if last else True
-    return [] if shown or spoken or last[-1].kind != "words" else [_sentences(last[-1].text)[-1]]
+    return [] if shown or spoken or last[-1].kind != "words" else [_last(last[-1].text)]
 
 
 def _results(outputs: Iterable[Json]) -> list[Json]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dmhelpers.measure.records import Stage, StageOutcome
 
 _KEPT = 200
 """How many tags are remembered: those that were built last."""
+_unfinished: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,19 @@ def built_from(tag: str, image_id: str) -> Built | None:
         return found
     others = [one for path in _folder().glob("*.json") if (one := _read(path)) and one.image_id == image_id]
     return max(others, key=lambda one: one.built_at, default=None)
+
+
+@contextmanager
+def attempt(tag: str) -> Iterator[None]:
+    """Note, in this process, that the newest build of a tag did not end well until it has."""
+    _unfinished.add(tag)
+    yield
+    _unfinished.discard(tag)
+
+
+def last_failed(tag: str) -> bool:
+    """Return whether the newest build of a tag in this process failed or was stopped: its image is an older one."""
+    return tag in _unfinished
 
 
 def _forget_oldest() -> None:

@@ -81,7 +81,9 @@ def missing_source(failure: Failure, path: str) -> tuple[str, str]:
             f"Paths after --from start at that stage's root, not at its WORKDIR. Look inside: build it with "
             f"target={name!r} and list its files.",
         )
+    above = [one.label for one in failure.dockerfile.stages if failure.stage and one.index < failure.stage.index]
+    other = f" If it is to come from the stage {' or '.join(above)}, the line lacks --from." if above else ""
     return (
         f"{failure.where}: there is no {path.removeprefix('/')!r} in the build context.",
-        "Check the name, whether it lies inside the project folder, and whether .dockerignore leaves it out.",
+        f"Check the name, whether it lies inside the project folder, and whether .dockerignore leaves it out.{other}",
     )

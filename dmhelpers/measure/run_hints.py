@@ -7,6 +7,7 @@ import re
 _ADDRESS = re.compile(r"https?://[^\s/\"']+")
 _NO_NETWORK = ("EAI_AGAIN", "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "network is unreachable", "no such host")
 _NO_TRUST = ("SELF_SIGNED_CERT", "UNABLE_TO_GET_ISSUER_CERT", "UNABLE_TO_VERIFY_LEAF", "x509: certificate")
+_NOT_ALLOWED = ("EACCES", "ermission denied")
 
 
 def without_address(line: str) -> str:
@@ -38,6 +39,11 @@ def run_hint(printed: str, exit_code: int | None, cached_install: int | None) ->
         )
     if "stat /bin/sh: no such file" in printed:
         return "This stage has no shell, so RUN cannot work in it: run it in an earlier stage and COPY --from that."
+    if any(words in printed for words in _NOT_ALLOWED):
+        return (
+            "The user of this step may not write there. Put USER below the steps that install and write, or give the "
+            "folder to that user first."
+        )
     if exit_code == 127:
         return "127 means that the command does not exist in this stage: install it above, or mend its name."
     if exit_code == 137:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dmhelpers.engine.recorded import marks
 from dmhelpers.errors import InputError, near_matches
+from dmhelpers.measure import built
 from dmhelpers.measure.build import TIME_LIMIT_S, run_build
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.progress_lines import LinePrinter
@@ -184,15 +185,17 @@ def build(
         rerun=rerun,
         time_limit_s=time_limit_s,
     )
-    if style == "live":
+    name = full_tag(tag, project_folder(project))
+    with built.attempt(name):
+        if style == "live":
 
-        def plan() -> tuple[Dockerfile, Stage]:
-            dockerfile = read_dockerfile(project, file=file, build_args=build_args)
-            return dockerfile, dockerfile.find(target)
+            def plan() -> tuple[Dockerfile, Stage]:
+                dockerfile = read_dockerfile(project, file=file, build_args=build_args)
+                return dockerfile, dockerfile.find(target)
 
-        return Build(_run_live(run, LiveView(plan, title=full_tag(tag, project_folder(project)))))
-    lines = style == "plain"
-    return Build(run(listener=LinePrinter(_say) if lines else None, say=_say if lines else None))
+            return Build(_run_live(run, LiveView(plan, title=name)))
+        lines = style == "plain"
+        return Build(run(listener=LinePrinter(_say) if lines else None, say=_say if lines else None))
 
 
 def _run_live(run: Callable[..., BuildRecord], view: LiveView) -> BuildRecord:

@@ -11,6 +11,7 @@ from dmhelpers.course.checks import check, exercises, hint
 from dmhelpers.course.checks.records import Exercise, Look, NotYet, Verdict
 from dmhelpers.course.progress import records
 from dmhelpers.errors import EngineUnavailable, ImageNotFound, InputError
+from dmhelpers.measure import built
 
 BY_NUMBER = {one.number: one for one in exercises()}
 
@@ -62,6 +63,19 @@ def test_hints_do_not_hold_the_answer(one):
     )
     for text in one.hints:
         assert not pasted.search(text), text
+
+
+def test_a_check_says_that_the_last_build_failed(monkeypatch):
+    """Where the newest build of its image failed, a check that is not done says that it looks at an earlier one."""
+    made = Exercise("99-a", "99_test", "A test", "Do it.", ("first", "second"), ("learner/99-a",), lambda look: None)
+    monkeypatch.setattr(checks, "exercises", lambda: (made,))
+    assert check("99-a").missing == ()
+    with pytest.raises(RuntimeError), built.attempt("learner/99-a:latest"):
+        raise RuntimeError
+    assert "your last build of learner/99-a:latest failed" in check("99-a").missing[0]
+    with built.attempt("learner/99-a:latest"):
+        pass
+    assert check("99-a").missing == ()
 
 
 def test_hints_come_one_after_the_other_and_the_last_stays():

@@ -133,7 +133,12 @@ def test_02a(api):
     made(api, "learner/02-a", RUNTIME)
     hold_not_yet("02-a", "answered with 404 instead of 200")
     route = 'api.get("/version", (_request, response) => {\n  response.json({ version: "1.0.0" });\n});\n'
-    changed(api, "src/routes/api.ts", "// GET /stages,", f"{route}\n// GET /stages,")
+    changed(
+        api, "src/routes/api.ts", "// GET /stages,", f"{route.replace('/version', '/api/version')}\n// GET /stages,"
+    )
+    made(api, "learner/02-a", RUNTIME)
+    hold_not_yet("02-a", "your route answers at /api/api/version")
+    changed(api, "src/routes/api.ts", '"/api/version"', '"/version"')
     made(api, "learner/02-a", RUNTIME)
     hold_done("02-a")
     changed(api, "src/routes/api.ts", '"1.0.0"', '"one"')
@@ -185,7 +190,9 @@ def test_04a(api):
     made(api, "learner/04-a", f"{BUILDER}FROM builder AS runtime\nRUN rm -rf src node_modules/typescript\n{START}")
     hold_not_yet("04-a", "packages of type declarations", "what a step deleted is still in a layer below")
     made(api, "learner/04-a", f"{BUILDER}{PACKAGES}COPY src ./src\n{DIST}")
-    hold_not_yet("04-a", "TypeScript sources: ['/app/src/", "does not answer over HTTP")
+    hold_not_yet("04-a", "TypeScript sources, such as /app/src/", "does not answer over HTTP")
+    made(api, "learner/04-a", RUNTIME.replace('["node", "dist/server.js"]', "['node', 'dist/server.js']"))
+    hold_not_yet("04-a", "needs double quotes")
 
 
 @pytest.mark.one_store
@@ -291,6 +298,7 @@ def test_07b(api):
     hold_not_yet("07-b", "--target dev does not build")
     made(api, "learner/07-b", f"{BUILDER}{PACKAGES}{DIST}{START}{dev}")
     hold_not_yet("07-b", "the image is of the stage dev")
+    assert not any("depends on dev" in one for one in check("07-b").missing), "dev is itself what was built"
 
 
 @pytest.mark.one_store

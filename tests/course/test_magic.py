@@ -87,7 +87,7 @@ def test_a_near_name_is_offered():
         ("", "no instruction"),
         ("# Your turn\n\n", "no instruction"),
         ("FROM ... AS builder\n", "line 1 of"),
-        ('FROM scratch\n# ...\nCOPY --from=... /a /b\nCMD ["…"]\n', "lines 3, 4 of"),
+        ('FROM scratch\n# ...\nCOPY --from=... /a /b\nCMD ["…"]\n', "lines 3, 4 of the Dockerfile still have"),
     ],
 )
 def test_an_unfinished_cell_changes_nothing(cell, told, workspace):

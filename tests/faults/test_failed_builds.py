@@ -67,6 +67,20 @@ def test_command_that_is_not_there(project, explained) -> None:
         build(project, "FROM node:20-alpine\nRUN no-such-tool --version\n")
 
 
+def test_user_who_may_not_write(project, explained) -> None:
+    """A step that fails because its user may not write is told so, and where USER belongs."""
+    with explained(BuildFailed, "ermission denied", "line 4", cure="USER below the steps"):
+        build(project, "FROM node:20-alpine\nWORKDIR /app\nUSER node\nRUN mkdir /app/packages\n")
+
+
+def test_copy_that_lacks_its_stage(project, explained) -> None:
+    """A COPY of what only a stage above may have is asked whether it lacks --from."""
+    with explained(
+        BuildFailed, "line 3 (stage last)", "app/dist", cure="from the stage builder, the line lacks --from"
+    ):
+        build(project, "FROM scratch AS builder\nFROM scratch AS last\nCOPY /app/dist ./dist\n")
+
+
 def test_no_typescript_compiler(project, explained) -> None:
     """`tsc: not found` is told as TypeScript left out of the stage, at the line that wanted it."""
     with explained(

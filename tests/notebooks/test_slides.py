@@ -57,6 +57,32 @@ def test_code_lists_and_tables_are_shown_with_what_leads_to_them():
     assert shown[1] == ("notes", cell)
 
 
+def test_a_guess_shows_all_of_its_questions():
+    """Under Predict the slide has what the guess is about and every question, not only the first sentence."""
+    asked = made(text("### Predict\n\nOne line is changed. Take your time. Which steps run? And why?"))
+    assert asked[0] == ("subslide", "### Predict\n\nOne line is changed. Which steps run? And why?")
+    for name in NAMES:
+        shown = [
+            one["source"] for one in slides(read(shelf().solution(name)))["cells"] if "# Predict" in one["source"]
+        ]
+        assert not [one for one in shown if "?" not in one and "guess" not in one.lower()], name
+
+
+def test_a_sentence_that_speaks_back_keeps_the_one_before_it():
+    """What leads to code stands with the sentence that says what "it" is."""
+    shown = made(text("Talk. A table has rows. It has columns too.\n\n```console\nls\n```"))
+    assert shown[0] == ("subslide", "A table has rows. It has columns too.\n\n```console\nls\n```")
+
+
+def test_a_long_result_has_a_slide_of_its_own():
+    """Short code is not drawn small because its result is long."""
+    long = {"output_type": "stream", "name": "stdout", "text": "line\n" * 30}
+    assert [kind for kind, _ in made(text("Print it."), code("print(it)", "do", outputs=[long]))][-2:] == [
+        "-",
+        "subslide",
+    ]
+
+
 def test_a_guess_shows_the_question_and_no_exercise_its_answer():
     """A prediction shows its stub; exercises, checks, hints, set-up and clean-up are not shown at all."""
     shown = made(

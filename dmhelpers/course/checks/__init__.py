@@ -10,6 +10,7 @@ from typing import Any
 from dmhelpers.course import progress, reporting, scores
 from dmhelpers.course.checks.records import Exercise, Hint, Look, NotYet, Verdict
 from dmhelpers.errors import DmHelpersError, EngineUnavailable, InputError, near_matches
+from dmhelpers.measure import built
 
 __all__ = ["Exercise", "Hint", "Verdict", "check", "exercises", "hint"]
 
@@ -64,6 +65,8 @@ def check(exercise: str, *, answer: Any = None) -> Verdict:
     except DmHelpersError as error:
         look.lacks(error.message)
     done = bool(look.seen) and not look.missing
+    if not done:
+        _note_failed_builds(found, look)
     note = _note(found, look, done=done)
     return Verdict(found.number, found.title, done, tuple(look.seen), tuple(look.missing), note)
 
@@ -81,6 +84,17 @@ def hint(exercise: str) -> Hint:
     number = min(_given.get(found.number, 0) + 1, len(found.hints))
     _given[found.number] = number
     return Hint(found.number, number, len(found.hints), found.hints[number - 1])
+
+
+def _note_failed_builds(exercise: Exercise, look: Look) -> None:
+    """Say it where an image is not the one that the learner has just tried to build."""
+    for name in exercise.images:
+        full = name if ":" in name else f"{name}:latest"
+        if built.last_failed(full):
+            look.lacks(
+                f"your last build of {full} failed, and its error says why; until one ends well, this check sees "
+                "the image from before it, if there is one"
+            )
 
 
 def _find(exercise: str) -> Exercise:

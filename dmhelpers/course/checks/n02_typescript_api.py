@@ -24,8 +24,14 @@ def look_at_version(look: Look) -> None:
     version = _version(image.built)
     with running(look, image) as service:
         answer = service.get("/api/version")
+        doubled = answer.status == 404 and service.get("/api/api/version").status == 200
     found = answer.body.get("version") if isinstance(answer.body, dict) else None
-    if answer.status != 200:
+    if doubled:
+        look.lacks(
+            "GET /api/version is answered with 404: your route answers at /api/api/version, for the server puts all "
+            "routes of src/routes/api.ts below /api"
+        )
+    elif answer.status != 200:
         look.lacks(f"GET /api/version is answered with {answer.status} instead of 200")
     else:
         look.expect(

@@ -29,7 +29,9 @@ def look_at_files(look: Look, image: Image) -> None:
         (matching(files, "*/node_modules/@types/*"), "packages of type declarations"),
         (sources, "TypeScript sources"),
     ):
-        look.expect(not found, f"no {meaning.removeprefix('the ')}", f"it still has {meaning}: {found[:1]}")
+        look.expect(
+            not found, f"no {meaning.removeprefix('the ')}", f"it still has {meaning}, such as {''.join(found[:1])}"
+        )
     hidden = beyond(image) - sum(files.values()) - sum(image.files("/root").values())
     look.expect(
         hidden < HIDDEN_LIMIT_BYTES,

@@ -64,6 +64,9 @@ def _compare(look: Look, name: str, given: Any, measured: set[int], meaning: str
     if value is None:
         look.lacks(f"{name}: not filled in yet ({meaning})")
         return
+    if not str(value).isdecimal():
+        look.lacks(f"{name}: {value!r} is no whole number; write the digits alone")
+        return
     right = str(value) in {str(one) for one in measured}
     look.expect(right, f"{name}: {value} is right", f"{name}: {value} is not {meaning}")
 

@@ -50,7 +50,9 @@ def look_at_treatment(look: Look) -> None:
     )
     found = contents_of(image.image_id)
     dev = [path for path, kind in zip(found.paths, found.kinds, strict=True) if kind in _DEV_KINDS]
-    look.expect(not dev, "no development packages in it", f"it still has development packages: {dev[:1]}")
+    look.expect(
+        not dev, "no development packages in it", f"it still has development packages, such as {''.join(dev[:1])}"
+    )
     places = list(_token_places(image, token()))
     look.expect(
         not places, "the token is in no variable, no history and no layer", f"the token is in {' and '.join(places)}"

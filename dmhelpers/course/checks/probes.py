@@ -158,4 +158,7 @@ def _last_words(message: str) -> str:
     """Return the line that says most: what the container printed as its error, else the first sentence."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     telling = [line for line in lines[1:] if "Error" in line or "error" in line or "not found" in line]
-    return (telling or lines)[0][:200]
+    words = (telling or lines)[0][:200]
+    if words.startswith("/bin/sh: ["):
+        return f"{words} (a list in square brackets needs double quotes; with others it is a line for the shell)"
+    return words
