@@ -1,4 +1,4 @@
-"""A workshop with three learners for the tests of this folder: opened once, closed at the end, nothing left."""
+"""A workshop with four learners for the tests of this folder: opened once, closed at the end, nothing left."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ BASE = "node:20-alpine"
 
 @dataclass(frozen=True)
 class Room:
-    """An open workshop, the sessions of its learners, whose seats run, and of its instructor, who has no seat yet."""
+    """An open workshop and the sessions of its people: three whose seats run, and two who have not come in yet."""
 
     workshop: Workshop
     ann: Visitor
     ben: Visitor
     cid: Visitor
+    dee: Visitor
     instructor: Visitor
 
     def seat_of(self, visitor: Visitor) -> str:
@@ -62,7 +63,7 @@ def until(holds: Callable[[], bool], limit_s: float) -> float:
 
 @pytest.fixture(scope="session")
 def room(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    """Open a workshop with three learners, all at their seats."""
+    """Open a workshop with four learners, three at their seats."""
     from concurrent.futures import ThreadPoolExecutor
 
     from dmhelpers.engine import bases
@@ -75,11 +76,11 @@ def room(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]
     docker_cli(["save", "--output", str(pack), BASE], timeout_s=120)
     pack.chmod(0o644)
     limits = Limits(memory_bytes=1_000_000_000, disk_bytes=DISK_BYTES)
-    wanted = preparing.Wanted(("Ann", "Ben", "Cid"), pack=pack, port=0, limits=limits, name="test")
+    wanted = preparing.Wanted(("Ann", "Ben", "Cid", "Dee"), pack=pack, port=0, limits=limits, name="test")
     opened = control.up(wanted)
     try:
         visitors = {one.login: Visitor(opened.workshop.url, one.login, one.code) for one in opened.cards}
-        made = Room(opened.workshop, *(visitors[one] for one in ("ann", "ben", "cid", "instructor")))
+        made = Room(opened.workshop, *(visitors[one] for one in ("ann", "ben", "cid", "dee", "instructor")))
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(_sit_down, (made.ann, made.ben, made.cid)))
         for one in (made.ann, made.ben, made.cid):
