@@ -17,6 +17,10 @@ class RosterAuthenticator(Authenticator):  # type: ignore[misc]  # JupyterHub ha
 
     roster_file = Unicode(config=True, help="The roster, as `dmhelpers workshop up` wrote it.")
 
+    def validate_username(self, username: str) -> bool:
+        """Say whether somebody is on the roster; a hub that starts forgets everybody else, sessions too."""
+        return username in roster.load(Path(self.roster_file))
+
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:  # noqa: ARG002
         """Return the login if the code is its own, else None."""
         login, code = data.get("username", "").strip().lower(), data.get("password", "")

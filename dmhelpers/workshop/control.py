@@ -6,14 +6,13 @@ import importlib.util
 import os
 import shutil
 import sys
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from dmhelpers.engine.client import api, endpoint
 from dmhelpers.errors import EngineError, EngineUnavailable, InputError, NotFound
-from dmhelpers.workshop import cards, disks, preparing, proxy, roster, seats, services, settings
+from dmhelpers.workshop import cards, disks, preparing, proxy, roster, saving, seats, services, settings
 from dmhelpers.workshop.image import build_image
 from dmhelpers.workshop.preparing import Wanted
 from dmhelpers.workshop.settings import Workshop
@@ -60,9 +59,9 @@ def up(wanted: Wanted, *, say: Say = lambda _line: None) -> Opened:
     program = proxy.find_or_install()
     if not api().images(name=wanted.image):
         build_image(wanted.image, say=say)
-    workshop = preparing.planned(wanted, folder) if fresh else preparing.planned_again(settings.load(folder))
+    workshop = preparing.planned(wanted, folder) if fresh else _stopped(settings.load(folder), wanted, say)
     try:
-        made = preparing.prepare(workshop, wanted, say)
+        workshop, made = preparing.prepare(workshop, wanted, say)
         say("Starting the hub")
         services.start(workshop, program)
     except BaseException:
@@ -78,6 +77,8 @@ def down(
 ) -> int:
     """Close a workshop and remove all that it made on this machine, except the seat's image.
 
+    Nothing is removed before all work is saved: where that fails the workshop is stopped, and `up` opens it again.
+
     Args:
         name: The workshop's name.
         save: A folder for the learners' work, one archive each.
@@ -89,8 +90,9 @@ def down(
 
     Raises:
         NotFound: There is no such workshop.
-        InputError: There is work, and neither `save` nor `discard` was given; nothing was done.
-        EngineError: Something would not end.
+        InputError: There is work, and neither `save` nor `discard` was given, or `save` cannot be written to; nothing
+            was done.
+        EngineError: The work could not be saved, or something would not end.
     """
     workshop = settings.load(settings.folder_of(name))
     learners = _with_disks(workshop)
@@ -99,12 +101,12 @@ def down(
             f"{len(learners)} learners have work in this workshop, which would go with it.",
             hint="Keep it with --save FOLDER (one archive a learner), or let it go with --discard.",
         )
+    if save is not None:
+        saving.check_folder(workshop, save, learners)
     services.stop(workshop)
     if save is not None:
-        _stop_seats(workshop)
-        for login in learners:
-            say(f"Saving {login}")
-            _save_work(workshop, login, save)
+        seats.remove_containers(workshop, None)
+        saving.save(workshop, save, learners, say)
     _remove(workshop)
     return len(learners) if save is not None else 0
 
@@ -129,12 +131,29 @@ def require_host() -> None:
         )
 
 
+def _stopped(workshop: Workshop, wanted: Wanted, say: Say) -> Workshop:
+    """Return the settings of a workshop that is to be started again, with nothing left running of it."""
+    _say_what_stays(workshop, wanted, say)
+    services.stop(workshop)
+    return preparing.planned_again(workshop)
+
+
 def _let_in(workshop: Workshop, wanted: Wanted, say: Say) -> Opened:
+    _say_what_stays(workshop, wanted, say)
+    before = set(roster.load(workshop.roster_file))
     made = preparing.enrol(workshop, wanted.names)
-    if made:
-        say("Telling the hub of those who are new; seats go on as they are")
+    gone = before - set(roster.load(workshop.roster_file))
+    if made or gone:
+        say("Telling the hub who is new and who is gone; the others' seats go on as they are")
         services.restart_hub(workshop)
+        seats.remove_containers(workshop, gone)
     return Opened(workshop, tuple(made), cards.file_of(workshop))
+
+
+def _say_what_stays(workshop: Workshop, wanted: Wanted, say: Say) -> None:
+    asked = (wanted.limits, wanted.idle_after_s, str(wanted.pack.resolve()) if wanted.pack else workshop.pack)
+    if asked != (workshop.limits, workshop.idle_after_s, workshop.pack):
+        say("Limits, pack and --idle stay as they were when the workshop was first opened")
 
 
 def _remove(workshop: Workshop) -> None:
@@ -146,23 +165,9 @@ def _remove(workshop: Workshop) -> None:
     shutil.rmtree(workshop.folder)
 
 
-def _stop_seats(workshop: Workshop) -> None:
-    seats.remove_all(workshop)
-
-
 def _with_disks(workshop: Workshop) -> list[str]:
     found = (one.stem for one in (workshop.folder / "disks").glob("*.img"))
     return sorted(one for one in found if one != disks.TEMPLATE)
-
-
-def _save_work(workshop: Workshop, login: str, save: Path) -> None:
-    save.mkdir(parents=True, exist_ok=True)
-    home = disks.mount(workshop, login)
-    fresh = save / f"{login}.tar.gz.new"
-    with tarfile.open(fresh, "w:gz") as archive:
-        if (home / "course").is_dir():
-            archive.add(home / "course", arcname=login)
-    fresh.replace(save / f"{login}.tar.gz")
 
 
 def exists(name: str = "workshop") -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dmhelpers.errors import EngineError
@@ -29,12 +30,11 @@ def make(workshop: Workshop, learner: str) -> None:
     if disk.exists():
         return
     disk.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = disk.with_suffix(".new")
-    with fresh.open("wb") as handle:
-        handle.truncate(workshop.limits.disk_bytes)
     options = ["-q", "-F", "-m", "0", "-E", "root_owner=1000:1000,lazy_itable_init=1,lazy_journal_init=1"]
-    _run(["mkfs.ext4", *options, "-J", "size=16", str(fresh)])
-    fresh.replace(disk)
+    with _made_whole(disk) as fresh:
+        with fresh.open("wb") as handle:
+            handle.truncate(workshop.limits.disk_bytes)
+        _run(["mkfs.ext4", *options, "-J", "size=16", str(fresh)])
 
 
 def make_from_template(workshop: Workshop, learner: str) -> None:
@@ -46,9 +46,19 @@ def make_from_template(workshop: Workshop, learner: str) -> None:
     disk = workshop.disk(learner)
     if disk.exists():
         return
+    with _made_whole(disk) as fresh:
+        _run(["cp", "--sparse=always", "--reflink=auto", str(workshop.disk(TEMPLATE)), str(fresh)])
+
+
+@contextmanager
+def _made_whole(disk: Path) -> Iterator[Path]:
+    """Give a file that becomes the disk when the block ends, and goes if it fails: it would take room for nothing."""
     fresh = disk.with_suffix(".new")
-    _run(["cp", "--sparse=always", "--reflink=auto", str(workshop.disk(TEMPLATE)), str(fresh)])
-    fresh.replace(disk)
+    try:
+        yield fresh
+        fresh.replace(disk)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def mount(workshop: Workshop, learner: str) -> Path:

@@ -22,7 +22,7 @@ def has_packages(pack: str) -> bool:
         return False
 
 
-def mirror_command(workshop: Workshop) -> str:
-    """Return the command line of the mirror, for supervisord."""
-    place = f"--address {workshop.hub_address} --port {workshop.mirror_port}"
-    return f"{sys.executable} -m dmhelpers pack serve {place} {workshop.pack}"
+def mirror_command(workshop: Workshop) -> list[str]:
+    """Return the command line of the mirror."""
+    place = ["--address", workshop.hub_address, "--port", str(workshop.mirror_port)]
+    return [sys.executable, "-m", "dmhelpers", "pack", "serve", *place, workshop.pack]

@@ -17,6 +17,8 @@ from dmhelpers.workshop.settings import Limits, Workshop
 
 Say = Callable[[str], None]
 INSTRUCTOR = "instructor"
+LEAST_IDLE_S = 15
+"""More than the 10 s that may pass until the hub knows that a seat is in use."""
 TUN = Path("/dev/net/tun")
 _TUN_MODE = 0o666
 
@@ -27,7 +29,7 @@ class Wanted:
 
     Args:
         names: The learners' names.
-        pack: An archive of `docker save`, or a folder with one; None for none.
+        pack: A pack, or an archive of `docker save`; None for none.
         address: The address that learners reach the workshop at.
         port: Its port; 0 for any that is free.
         limits: What one learner may use.
@@ -52,13 +54,18 @@ def planned(wanted: Wanted, folder: Path) -> Workshop:
     """Return the settings of a new workshop; the addresses of its hub are found when its network is made.
 
     Raises:
-        InputError: The pack or the port cannot be used.
+        InputError: The pack, the port or the time unused cannot be used.
     """
     port = wanted.port or free_port(wanted.address)
     if not _is_free(wanted.address, port):
         raise InputError(
             f"Port {port} of {wanted.address} is in use, or is not this machine's.",
             hint="Choose another with --port, and --address for where learners reach this machine.",
+        )
+    if wanted.idle_after_s < 0 or 0 < wanted.idle_after_s < LEAST_IDLE_S:
+        raise InputError(
+            f"A seat cannot be stopped after {wanted.idle_after_s} s without use: who uses one is known every 10 s.",
+            hint=f"Give --idle {LEAST_IDLE_S} or more, or 0 for never.",
         )
     return Workshop(
         name=wanted.name,
@@ -80,24 +87,40 @@ def planned(wanted: Wanted, folder: Path) -> Workshop:
 
 
 def planned_again(workshop: Workshop) -> Workshop:
-    """Return the settings of a workshop that stopped, such as by a restart of the machine, to be started again."""
+    """Return the settings of a workshop that stopped, such as by a restart of the machine, to be started again.
+
+    Raises:
+        InputError: Its port, which learners know, is taken.
+    """
+    if not _is_free(workshop.address, workshop.port):
+        raise InputError(
+            f"Port {workshop.port} of {workshop.address}, where learners expect the workshop, is in use.",
+            hint=f"End what listens there (ss -ltnp 'sport = :{workshop.port}'), then run this again.",
+        )
     return replace(workshop, proxy_port=free_port("127.0.0.1"))
 
 
-def prepare(workshop: Workshop, wanted: Wanted, say: Say) -> list[roster.Card]:
-    """Make what must be there before the hub starts, and write the settings that it reads."""
+def prepare(workshop: Workshop, wanted: Wanted, say: Say) -> tuple[Workshop, list[roster.Card]]:
+    """Make what must be there before the hub starts, and write the settings that it reads.
+
+    Returns:
+        The settings with the addresses that were found, and the cards of those who are new.
+    """
     workshop.folder.mkdir(parents=True, exist_ok=True)
     workshop.folder.chmod(0o700)
     if told := guard.outlook(workshop, len(wanted.names)):
         say(told)
     _open_tun(workshop)
     gateway = seats.make_network(workshop.network, workshop.name)
-    object.__setattr__(workshop, "hub_address", gateway)
-    object.__setattr__(workshop, "hub_port", free_port(gateway))
-    object.__setattr__(workshop, "view_port", free_port(gateway))
-    if packs.has_packages(workshop.pack) and not workshop.mirror_port:
-        # The learners' images know it by this port, so that it stays the same when the workshop is started again.
-        object.__setattr__(workshop, "mirror_port", free_port(gateway))
+    # The learners' images know the mirror by its port, so that it stays the same when the workshop is started again.
+    mirror_port = workshop.mirror_port or (free_port(gateway) if packs.has_packages(workshop.pack) else 0)
+    workshop = replace(
+        workshop,
+        hub_address=gateway,
+        hub_port=free_port(gateway),
+        view_port=free_port(gateway),
+        mirror_port=mirror_port,
+    )
     for name in ("proxy_token", "culler_token"):
         token = workshop.folder / name
         if not token.exists():
@@ -106,7 +129,7 @@ def prepare(workshop: Workshop, wanted: Wanted, say: Say) -> list[roster.Card]:
     settings.save(workshop)
     made = enrol(workshop, wanted.names)
     seats.make_template(workshop, say)
-    return made
+    return workshop, made
 
 
 def enrol(workshop: Workshop, names: Sequence[str]) -> list[roster.Card]:

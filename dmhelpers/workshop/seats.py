@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from dmhelpers.workshop.hub import UNMASKED, seat_host_config, seat_labels
 from dmhelpers.workshop.settings import WORKSHOP_LABEL, Workshop
 
 _TEMPLATE_LIMIT_S = 300.0
+_REMOVAL_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +86,45 @@ def _if_still_there(what: str, seat: Seat) -> bool:
 
 
 def remove_all(workshop: Workshop) -> None:
-    """Remove every container of a workshop, and its network."""
+    """Remove every container of a workshop, and its network.
+
+    Raises:
+        EngineError: A container does not end.
+    """
+    remove_containers(workshop, None)
+    client: Any = api()
+    with engine_answers():
+        for one in client.networks(filters={"label": f"{WORKSHOP_LABEL}={workshop.name}"}):
+            client.remove_network(one["Id"])
+
+
+def remove_containers(workshop: Workshop, logins: Collection[str] | None) -> None:
+    """Remove the containers of these learners, of all for None; the network stays, and with it the hub's address.
+
+    Raises:
+        EngineError: One does not end.
+    """
     import docker.errors
 
     client: Any = api()
     with engine_answers():
-        for one in all_seats(workshop):
+        for one in _of(workshop, logins):
             try:
                 client.remove_container(one.container_id, force=True, v=True)
             except docker.errors.NotFound:
                 continue  # it was just ending by itself
-        deadline = time.monotonic() + 30
-        while all_seats(workshop) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        for one in client.networks(filters={"label": f"{WORKSHOP_LABEL}={workshop.name}"}):
-            client.remove_network(one["Id"])
+    deadline = time.monotonic() + _REMOVAL_LIMIT_S
+    while left := _of(workshop, logins):
+        if time.monotonic() > deadline:
+            raise EngineError(
+                f"Seats do not end: {', '.join(one.login for one in left)}.",
+                hint="Restart the engine (sudo systemctl restart docker), then run this again: no work is lost.",
+            )
+        time.sleep(0.2)
+
+
+def _of(workshop: Workshop, logins: Collection[str] | None) -> list[Seat]:
+    return [one for one in all_seats(workshop) if logins is None or one.login in logins]
 
 
 def make_template(workshop: Workshop, say: Callable[[str], None]) -> None:
@@ -181,7 +206,7 @@ def _wait_for_pack(client: Any, container_id: str, has_pack: bool) -> None:
         told = run_in(container_id, ["tail", "-n", "3", "/run/user/1000/pack.log"])[1]
         raise EngineError(
             f"The pack gave the seat's engine no image: {told.strip() or 'it holds no archive'}",
-            hint="Give --pack an archive of `docker save`, or a folder with one, readable by everybody.",
+            hint="Give --pack a pack, or an archive of `docker save`.",
         )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dmhelpers.errors import EngineError
@@ -18,6 +21,8 @@ from dmhelpers.workshop.settings import VARIABLE, Workshop
 
 _READY_LIMIT_S = 120.0
 _STOP_LIMIT_S = 60.0
+_STRAYS_LIMIT_S = 10.0
+_MARK = "DMHELPERS_WORKSHOP_PROCESS"
 
 
 def start(workshop: Workshop, proxy: Path) -> None:
@@ -57,15 +62,14 @@ def restart_hub(workshop: Workshop) -> None:
 
 
 def stop(workshop: Workshop) -> None:
-    """Stop the processes; nothing where they do not run.
+    """Stop the processes, also those that a supervisord left that was killed; nothing where none run.
 
     Raises:
         EngineError: They do not end.
     """
     pid = supervisor_pid(workshop)
-    if pid is None:
-        return
-    os.kill(pid, signal.SIGTERM)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_LIMIT_S
     while supervisor_pid(workshop) is not None:
         if time.monotonic() > deadline:
@@ -74,6 +78,26 @@ def stop(workshop: Workshop) -> None:
                 hint=f"See its log: {workshop.folder / 'log'}",
             )
         time.sleep(0.1)
+    _end_strays(workshop)
+
+
+def _end_strays(workshop: Workshop) -> None:
+    """End what a killed supervisord started: it would keep the ports that the next one needs."""
+    deadline = time.monotonic() + _STRAYS_LIMIT_S
+    while strays := _strays(workshop):
+        for pid in strays:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.2)
+
+
+def _strays(workshop: Workshop) -> list[int]:
+    mark, found = f"{_MARK}={workshop.folder}".encode(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
 
 
 def states(workshop: Workshop) -> dict[str, str]:
@@ -135,10 +159,12 @@ def _control(workshop: Workshop, *args: str) -> str:
 
 def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
     folder, hub = workshop.folder, f"http://{workshop.hub_address}:{workshop.hub_port}"
-    proxy_command = (
-        f"{proxy} --ip={workshop.address} --port={workshop.port} --api-ip=127.0.0.1 --api-port={workshop.proxy_port}"
-        f" --default-target={hub} --error-target={hub}/hub/error"
-    )
+    proxy_command = [
+        str(proxy),
+        *(f"--ip={workshop.address}", f"--port={workshop.port}"),
+        *("--api-ip=127.0.0.1", f"--api-port={workshop.proxy_port}"),
+        *(f"--default-target={hub}", f"--error-target={hub}/hub/error"),
+    ]
     token = (folder / "proxy_token").read_text(encoding="utf-8")
     hub_variables = f'{VARIABLE}="{folder}",DOCKER_HOST="{workshop.engine_host}"'
     config = course_root() / "deploy" / "workshop" / "jupyterhub_config.py"
@@ -148,7 +174,7 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
         "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         f"[supervisorctl]\nserverurl=unix://{folder}/supervisor.sock",
         _program(folder, "proxy", proxy_command, f'CONFIGPROXY_AUTH_TOKEN="{token}"'),
-        _program(folder, "hub", f"{sys.executable} -m jupyterhub -f {config}", hub_variables),
+        _program(folder, "hub", [sys.executable, "-m", "jupyterhub", "-f", str(config)], hub_variables),
     ]
     parts.append(_program(folder, "guard", f"{sys.executable} -m dmhelpers.workshop.guard", hub_variables))
     if workshop.mirror:
@@ -156,14 +182,16 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
     if workshop.idle_after_s:
         culler_token = (folder / "culler_token").read_text(encoding="utf-8")
         variables = f'JUPYTERHUB_API_TOKEN="{culler_token}",JUPYTERHUB_API_URL="{hub}/hub/api"'
-        command = f"{sys.executable} -m jupyterhub_idle_culler --timeout={workshop.idle_after_s}"
+        command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={workshop.idle_after_s}"]
         parts.append(_program(folder, "culler", command, variables))
     return "\n\n".join(parts) + "\n"
 
 
-def _program(folder: Path, name: str, command: str, variables: str) -> str:
+def _program(folder: Path, name: str, command: Sequence[str], variables: str) -> str:
+    # supervisord splits a command as a shell does.
     return (
-        f"[program:{name}]\ncommand={command}\nenvironment={variables}\nautorestart=true\nstartsecs=1\n"
+        f'[program:{name}]\ncommand={shlex.join(command)}\nenvironment={_MARK}="{folder}",{variables}\n'
+        f"autorestart=true\nstartsecs=1\n"
         f"startretries=1000\nstopwaitsecs=20\nstopasgroup=true\nkillasgroup=true\nredirect_stderr=true\n"
         f"stdout_logfile={folder}/log/{name}.log\nstdout_logfile_maxbytes=5MB\nstdout_logfile_backups=1"
     )

@@ -1,4 +1,4 @@
-"""A workshop with three learners for the tests of this folder: opened once, closed at the end, nothing left."""
+"""A workshop with four learners for the tests of this folder: opened once, closed at the end, nothing left."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ BASE = "node:20-alpine"
 
 @dataclass(frozen=True)
 class Room:
-    """An open workshop, the sessions of its learners, whose seats run, and of its instructor, who has no seat yet."""
+    """An open workshop and the sessions of its people: three whose seats run, and two who have not come in yet."""
 
     workshop: Workshop
     ann: Visitor
     ben: Visitor
     cid: Visitor
+    dee: Visitor
     instructor: Visitor
 
     def seat_of(self, visitor: Visitor) -> str:
@@ -95,19 +96,19 @@ def plain_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def room(small_disk: Path, plain_pack: Path) -> Iterator[Room]:
-    """Open a workshop with three learners, all at their seats."""
+    """Open a workshop with four learners, three at their seats."""
     from concurrent.futures import ThreadPoolExecutor
 
     from dmhelpers.workshop import control, preparing
     from dmhelpers.workshop.settings import Limits
 
     limits = Limits(memory_bytes=1_000_000_000, disk_bytes=DISK_BYTES)
-    names = ("Ann", "Ben", "Cid")
+    names = ("Ann", "Ben", "Cid", "Dee")
     wanted = preparing.Wanted(names, pack=plain_pack, port=0, limits=limits, name="test", reserve_bytes=RESERVE_BYTES)
     opened = control.up(wanted)
     try:
         visitors = {one.login: Visitor(opened.workshop.url, one.login, one.code) for one in opened.cards}
-        made = Room(opened.workshop, *(visitors[one] for one in ("ann", "ben", "cid", "instructor")))
+        made = Room(opened.workshop, *(visitors[one] for one in ("ann", "ben", "cid", "dee", "instructor")))
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(_sit_down, (made.ann, made.ben, made.cid)))
         for one in (made.ann, made.ben, made.cid):

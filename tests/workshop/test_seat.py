@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dmhelpers.workshop import control, preparing, services, status
+from dmhelpers.workshop import control, preparing, seats, services, status
 from dmhelpers.workshop.learner import Visitor
 
 pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_store]
@@ -38,10 +38,24 @@ def test_status_names_every_learner_and_process(room):
         assert "running" in line
 
 
-def test_who_comes_late_is_let_in_and_the_others_keep_their_codes(room):
-    """A second `up` with one name more gives one card and lets that person in; seats and codes stay as they are."""
-    opened = control.up(preparing.Wanted(("Ann", "Ben", "Cid", "Dee"), name="test"))
-    assert [one.login for one in opened.cards] == ["dee"]
-    assert Visitor(room.workshop.url, "dee", opened.cards[0].code).log_in() == 200
+def test_who_is_gone_from_the_roster_is_locked_out_and_who_comes_late_is_let_in(room):
+    """An `up` without a name ends that person's session and seat; one with it gives a card, and the work of before.
+
+    The others keep codes, sessions and seats.
+    """
+    before = {one.login: one.container_id for one in seats.all_seats(room.workshop)}
+    assert room.dee.log_in() == 200
+    room.dee.start_seat(limit_s=180)
+    room.inside(room.dee, "echo of dee > ~/course/saved")
+    assert control.up(preparing.Wanted(("Ann", "Ben", "Cid"), name="test")).cards == ()
+    assert {one.login: one.container_id for one in seats.all_seats(room.workshop)} == before
+    assert room.dee.call("GET", "/hub/api/users/dee").status_code == 403
+    answer = room.dee.session.get(f"{room.workshop.url}/hub/home", timeout=30)
+    assert answer.url.startswith(f"{room.workshop.url}/hub/login")
+    assert room.dee.log_in() == 403
+    again = control.up(preparing.Wanted(("Ann", "Ben", "Cid", "Dee"), name="test"))
+    assert [one.login for one in again.cards] == ["dee"]
+    assert Visitor(room.workshop.url, "dee", again.cards[0].code).log_in() == 200
+    assert (room.workshop.home("dee") / "course" / "saved").read_text() == "of dee\n"
     assert Visitor(room.workshop.url, "ann", room.ann._code).log_in() == 200
     room.seat_answers(room.ann, 30)

@@ -1,0 +1,207 @@
+"""A workshop that stops: seats that nobody uses, a machine that crashes, a closing that fails; no work is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dmhelpers.errors import EngineError, InputError
+from dmhelpers.workshop import control, disks, preparing, seats, services
+from dmhelpers.workshop.learner import Visitor
+from dmhelpers.workshop.preparing import LEAST_IDLE_S
+from dmhelpers.workshop.settings import Limits, Workshop
+from tests.workshop.conftest import hold_nothing_is_left, until
+
+pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_store]
+
+NAME = "closing"
+BULK_BYTES = 40_000_000
+# Where the tests were started in the background, Ctrl-C is ignored, and what they start would ignore it too.
+_CLOSES = """
+import pathlib, signal, sys
+from dmhelpers.workshop import control
+signal.signal(signal.SIGINT, signal.default_int_handler)
+control.down(sys.argv[1], save=pathlib.Path(sys.argv[2]))
+"""
+
+
+@dataclass
+class Class:
+    """A workshop of two learners, whose work the tests know, and a folder where it is to be saved."""
+
+    workshop: Workshop
+    ann: Visitor
+    ben: Visitor
+    kept: Path
+    work: dict[str, bytes] = field(default_factory=dict)
+
+    def running(self) -> set[str]:
+        """Return who has a seat that runs."""
+        return {one.login for one in seats.all_seats(self.workshop) if one.running}
+
+    def sit_down(self, *visitors: Visitor) -> None:
+        """Log people in, with the codes that they have, and start their seats."""
+        with ThreadPoolExecutor(len(visitors)) as pool:
+            assert set(pool.map(Visitor.log_in, visitors)) == {200}
+            list(pool.map(lambda one: one.start_seat(limit_s=180), visitors))
+
+    def hold_work(self, visitor: Visitor) -> None:
+        """Hold that a learner finds their work in their seat."""
+        found = visitor.call("GET", f"/user/{visitor.login}/api/contents/diary.txt").json()
+        assert found["content"].encode() == self.work[visitor.login]
+
+
+@pytest.fixture(scope="module")
+def opened(home, tmp_path_factory) -> Iterator[Class]:
+    """Open a workshop whose seats are stopped soon when unused; two learners come in and write something."""
+    limits = Limits(memory_bytes=1_000_000_000, disk_bytes=500_000_000)
+    wanted = preparing.Wanted(("Ann", "Ben"), port=0, limits=limits, idle_after_s=LEAST_IDLE_S, name=NAME)
+    found = control.up(wanted)
+    try:
+        codes = {one.login: one.code for one in found.cards}
+        visitors = (Visitor(found.workshop.url, one, codes[one]) for one in ("ann", "ben"))
+        made = Class(found.workshop, *visitors, tmp_path_factory.mktemp("kept"))
+        made.sit_down(made.ann, made.ben)
+        for one in (made.ann, made.ben):
+            made.work[one.login] = f"written by {one.login} at {time.time()}".encode()
+            body = {"type": "file", "format": "text", "content": made.work[one.login].decode()}
+            assert one.call("PUT", f"/user/{one.login}/api/contents/diary.txt", body=body).status_code == 201
+        yield made
+    finally:
+        if control.exists(NAME):
+            control.down(NAME, discard=True)
+
+
+def test_a_seat_that_is_not_used_is_stopped_and_starts_again_with_its_work(opened, record_property):
+    """A seat without a request is stopped, one that is used goes on; the next visit finds the work."""
+
+    def ann_is_gone() -> bool:
+        assert opened.ben.call("GET", "/user/ben/api/status").status_code == 200
+        time.sleep(1)
+        return "ann" not in opened.running()
+
+    taken = until(ann_is_gone, 4 * LEAST_IDLE_S)
+    record_property("idle_seat_stopped_s", round(taken, 1))
+    assert opened.running() == {"ben"}
+    opened.ann.start_seat(limit_s=180)
+    opened.hold_work(opened.ann)
+
+
+def test_after_a_crash_of_the_machine_up_brings_all_back(opened, record_property):
+    """Every process and seat killed, disks unmounted: `up` with the roster opens it, same codes, all work."""
+    first = psutil.Process(services.supervisor_pid(opened.workshop))
+    for one in [first, *first.children(recursive=True)]:
+        one.kill()
+    seats_were = seats.all_seats(opened.workshop)
+    for one in seats_were:
+        subprocess.run(["docker", "kill", "--signal=KILL", one.container_id], check=True, capture_output=True)
+    for login in ("ann", "ben"):
+        until(lambda login=login: not disks.unmount(opened.workshop, login), 10)
+    begun = time.monotonic()
+    again = control.up(preparing.Wanted(("Ann", "Ben"), name=NAME))
+    record_property("workshop_open_again_s", round(time.monotonic() - begun, 1))
+    assert again.cards == ()
+    assert again.workshop.url == opened.workshop.url
+    opened.sit_down(opened.ann, opened.ben)
+    record_property("seats_answer_again_s", round(time.monotonic() - begun, 1))
+    for one in (opened.ann, opened.ben):
+        opened.hold_work(one)
+
+
+def test_a_save_to_where_nothing_can_be_written_leaves_the_workshop_open(opened, tmp_path):
+    """A target that is a file, or has another workshop's archives, is refused before anything is stopped."""
+    (tmp_path / "file").touch()
+    (tmp_path / "ben.tar.gz").write_bytes(b"of last week")
+    for target, said in ((tmp_path / "file", "cannot be saved in"), (tmp_path, "did not write: ben")):
+        with pytest.raises(InputError, match=said):
+            control.down(NAME, save=target)
+    assert (tmp_path / "ben.tar.gz").read_bytes() == b"of last week"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["ben.tar.gz", "file"]
+    assert set(services.states(opened.workshop).values()) == {"RUNNING"}
+    opened.hold_work(opened.ben)
+
+
+def test_a_save_that_ends_in_the_middle_loses_nothing(opened, tmp_path):
+    """A full disk, Ctrl-C and a kill leave no half archive under its name, and `up` opens all of it again."""
+    bulk = os.urandom(BULK_BYTES)
+    (opened.workshop.home("ann") / "course" / "bulk").write_bytes(bulk)
+    opened.work["bulk"] = bulk
+    with small_disk(tmp_path / "small") as small:
+        with pytest.raises(EngineError, match=r"work of ann could not be saved in .* No space left"):
+            control.down(NAME, save=small)
+        assert list(small.iterdir()) == []
+    for ended_by, left in ((signal.SIGINT, []), (signal.SIGKILL, ["ann.tar.gz.new"])):
+        with subprocess.Popen([sys.executable, "-c", _CLOSES, NAME, str(opened.kept)]) as closing:
+            until((opened.kept / "ann.tar.gz.new").exists, 60)
+            closing.send_signal(ended_by)
+            assert closing.wait(30) != 0
+        assert [one.name for one in opened.kept.iterdir()] == left
+    again = control.up(preparing.Wanted(("Ann", "Ben"), name=NAME))
+    assert (again.cards, again.workshop.url) == ((), opened.workshop.url)
+    opened.sit_down(opened.ann)
+    opened.hold_work(opened.ann)
+
+
+def test_closing_saves_each_learners_course_and_leaves_nothing(opened):
+    """Archives hold the course folders, byte for byte, and no engine's data; a killed supervisord's processes end."""
+    os.kill(services.supervisor_pid(opened.workshop), signal.SIGKILL)
+    until(lambda: services.supervisor_pid(opened.workshop) is None, 10)
+    assert control.down(NAME, save=opened.kept) == 2
+    hold_nothing_is_left(opened.workshop)
+    assert not answers(opened.workshop.port)
+    assert sorted(one.name for one in opened.kept.iterdir()) == ["ann.tar.gz", "ben.tar.gz"]
+    for login in ("ann", "ben"):
+        with tarfile.open(opened.kept / f"{login}.tar.gz") as archive:
+            names = archive.getnames()
+            assert {one.split("/")[0] for one in names} == {login}
+            assert f"{login}/notebooks/00_start_here.ipynb" in names
+            assert not [one for one in names if "docker" in one or "overlay2" in one]
+            assert archive.extractfile(f"{login}/diary.txt").read() == opened.work[login]
+            if login == "ann":
+                assert archive.extractfile("ann/bulk").read() == opened.work["bulk"]
+
+
+@pytest.mark.parametrize("idle", [-1, 1, LEAST_IDLE_S - 1])
+def test_a_time_unused_that_the_hub_cannot_know_is_refused(idle, tmp_path):
+    """Seats in use would be stopped if the time were shorter than the hub needs to know of it."""
+    with pytest.raises(InputError, match=f"after {idle} s"):
+        preparing.planned(preparing.Wanted(("Ann",), port=0, idle_after_s=idle), tmp_path)
+
+
+def test_a_learners_disk_that_cannot_be_copied_takes_no_room(tmp_path):
+    """A machine that is full when a seat starts keeps no half disk, and says what is lacking."""
+    with small_disk(tmp_path / "small") as small:
+        planned = preparing.planned(preparing.Wanted(("Ann",), port=0), small)
+        (small / "disks").mkdir()
+        planned.disk(disks.TEMPLATE).write_bytes(os.urandom(600_000))
+        with pytest.raises(EngineError, match="No space left"):
+            disks.make_from_template(planned, "ann")
+        assert [one.name for one in (small / "disks").iterdir()] == ["template.img"]
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Mount a file system of 1 MB."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def answers(port: int) -> bool:
+    """Say whether something listens on a port of this machine."""
+    return any(one.laddr.port == port and one.status == "LISTEN" for one in psutil.net_connections("tcp"))
