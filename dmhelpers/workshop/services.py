@@ -175,8 +175,8 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
         f"[supervisorctl]\nserverurl=unix://{folder}/supervisor.sock",
         _program(folder, "proxy", proxy_command, f'CONFIGPROXY_AUTH_TOKEN="{token}"'),
         _program(folder, "hub", [sys.executable, "-m", "jupyterhub", "-f", str(config)], hub_variables),
+        _program(folder, "guard", [sys.executable, "-m", "dmhelpers.workshop.guard"], hub_variables),
     ]
-    parts.append(_program(folder, "guard", f"{sys.executable} -m dmhelpers.workshop.guard", hub_variables))
     if workshop.mirror:
         parts.append(_program(folder, "mirror", packs.mirror_command(workshop), f'{VARIABLE}="{folder}"'))
     if workshop.idle_after_s:
