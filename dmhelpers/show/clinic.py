@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WIDTH = 100
+_OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*(?:=[\w=.,/-]*\w)?")
 _HEADINGS = ("severity", "line", "rule", "what and why", "what to do")
 
 
@@ -160,6 +162,12 @@ def clinic(
     return ClinicReport(examine(path, file=file, target=target, build=build, lint=lint, say=say))
 
 
+def _marked_up(text: str) -> str:
+    """Return a text as HTML: what stands in backticks as code, and no option broken at its hyphens."""
+    code = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return _OPTION.sub(r'<span style="white-space: nowrap">\g<0></span>', code)
+
+
 def _place(one: Advice) -> str:
     if one.line is None:
         return "-"
@@ -193,6 +201,6 @@ def _table(caption: str, headings: tuple[str, ...], rows: Iterator[list[str]]) -
     left = 'style="text-align:left"'
     head = "".join(f'<th scope="col" {left}>{html.escape(one)}</th>' for one in headings)
     body = "".join(
-        "<tr>" + "".join(f"<td {left}>{html.escape(cell)}</td>" for cell in cells) + "</tr>" for cells in rows
+        "<tr>" + "".join(f"<td {left}>{_marked_up(cell)}</td>" for cell in cells) + "</tr>" for cells in rows
     )
     return f"<table><caption {left}>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
