@@ -78,8 +78,7 @@ def _card(entry: Entry, url: str, title: str, network: str) -> str:
 <p>{html.escape(title)}</p>
 <dl>{lines}</dl>
 <p class="small">Your place is yours alone: you cannot break anything. The instructor sees which checks you passed,
-without your name unless you say so: <code>dm.sharing()</code>. Stuck? Put this card up, its
-blank side to the room.</p>
+without your name unless you say so: <code>dm.sharing()</code>. Stuck? Show the card's back.</p>
 </article>"""
 
 
