@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import requests
 
 from dmhelpers.workshop.learner import Kernel, Visitor
 from tests.workshop.conftest import until
@@ -58,6 +59,8 @@ def run(kernel: Kernel, cell: str) -> str:
 def looks(room):
     """Log the instructor in and give a function that returns the page as it is now: a learner's states by label."""
     assert room.instructor.log_in() == 200
+    # A hub that was started again a moment ago, by another test, has its service up some seconds later.
+    until(lambda: room.instructor.session.get(room.workshop.url + PAGE, timeout=30).status_code == 200, 60)
 
     def look() -> dict[str, dict[str, str]]:
         answer = room.instructor.session.get(room.workshop.url + PAGE, timeout=30)
@@ -95,6 +98,29 @@ def test_the_page_follows_learners_at_their_seats(room, looks):
     assert "ann" not in found
 
 
+def test_an_open_page_is_told_only_what_changed(room, looks):
+    """Asked with the version that the page has, the service answers 204; with an older one, compressed, by rows."""
+    report = {"version": 1, "shares_name": True, "opened": {"01_core_concept": 1.0}, "checks": {}}
+    assert room.cid.call("POST", f"{PAGE}api/report", body=report).status_code == 200
+    assert looks()["cid"]["01-a"] == "opened"
+
+    def page() -> tuple[str, str]:
+        text = room.instructor.session.get(room.workshop.url + PAGE, timeout=30).text
+        return tuple(re.search(rf'{name}="([^"]+)"', text)[1] for name in ("data-version", 'name="_xsrf" value'))
+
+    def ask(version: str, xsrf: str) -> requests.Response:
+        address, headers = f"{room.workshop.url}{PAGE}table?since={version}", {"X-XSRFToken": xsrf}
+        return room.instructor.session.get(address, headers=headers, timeout=30)
+
+    until(lambda: ask(*page()).status_code == 204, WITHIN_S)  # a minute may end between the two questions
+    older = page()
+    room.cid.call("POST", f"{PAGE}api/report", body=report)
+    answer = ask(*older)
+    assert (answer.status_code, answer.headers["Content-Encoding"]) == (200, "gzip")
+    assert re.findall(r'class="label">([^<]+)<', answer.text) == ["cid"]
+    assert room.cid.call("DELETE", f"{PAGE}api/report").status_code == 200
+
+
 def test_a_learner_who_asks_for_the_page_is_refused(room, looks):
     """The page and its parts are 403 for a learner: in a browser, with a token, and straight from a seat."""
     assert room.ann.log_in() == 200
@@ -114,6 +140,7 @@ def test_a_learner_who_asks_for_the_page_is_refused(room, looks):
     assert looks() is not None
 
 
+@pytest.mark.usefixtures("looks")
 def test_who_is_not_logged_in_is_sent_to_the_login(room):
     """The page leads to the hub's login form; what the page asks for while it is open is refused."""
     stranger = Visitor(room.workshop.url, "", "").session

@@ -8,6 +8,7 @@ At the end of a ``jupyterhub_config.py``, whatever its spawner::
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ def hub_entries(
         if not address.startswith(("http://", "https://")):
             raise InputError(f"{address!r} is no address.", hint='Give one such as "http://127.0.0.1:8000/".')
     command = [sys.executable, "-m", "dmhelpers.workshop.view", "--state", str(Path(state_folder).absolute())]
+    # This runs in the hub, whose service must end with it, were that before the service knows its parent.
+    command += ["--hub", str(os.getpid())]
     command += ["--stuck-tries", str(stuck_tries), "--stuck-minutes", str(stuck_minutes)]
     service = {"name": NAME, "url": service_url, "command": command, "oauth_no_confirm": True}
     role = {

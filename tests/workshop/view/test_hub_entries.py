@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -51,6 +53,19 @@ def test_the_service_started_by_hand_says_what_it_is(tmp_path):
     assert done.returncode == 1
     assert "hub_entries" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "state").exists()
+
+
+def test_a_service_whose_hub_ended_before_it_began_ends_too(tmp_path):
+    """A service that comes up after its hub is gone does not keep the port with a token that no hub knows."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "dmhelpers.workshop.view", "--state", str(tmp_path), "--hub", str(gone.pid)]
+    hub = {"JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}", "JUPYTERHUB_API_TOKEN": "t"}
+    done = subprocess.run(command, check=False, env={**os.environ, **hub}, timeout=60, capture_output=True)
+    assert done.returncode == 0
 
 
 def test_a_loop_of_reports_is_slowed_down_and_nobody_elses():
