@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import stat
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from dmhelpers.errors import InputError
-from dmhelpers.workshop import swarm, swarm_seat
+from dmhelpers.workshop import swarm, swarm_names, swarm_seat
 
 SWARM = Path(__file__).parents[2] / "deploy" / "swarm"
 GIVEN = {"WORKSHOP_SHARED": "/srv/workshop", "WORKSHOP_IMAGE": "registry:5000/seat:1"}
@@ -86,6 +87,20 @@ def test_work_folder_is_the_learners_alone(tmp_path: Path) -> None:
     swarm_seat.prepare_work(workshop, "ada")
     assert (made.stat().st_uid, stat.S_IMODE(made.stat().st_mode)) == (1000, 0o700)
     assert (made / "kept").exists()
+
+
+def test_names_are_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After `ask_anew` aiohttp's connections resolve names through the system, which keeps no answer of its own."""
+    connector = pytest.importorskip("aiohttp.connector", reason="`make test` installs the extra `workshop`")
+    monkeypatch.setattr(connector, "DefaultResolver", connector.DefaultResolver)
+    swarm_names.ask_anew()
+
+    async def resolver() -> str:
+        made = connector.TCPConnector()
+        await made.close()
+        return type(made._resolver).__name__
+
+    assert asyncio.run(resolver()) == "ThreadedResolver"
 
 
 def test_prepare_node_parses() -> None:
