@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from dmhelpers.engine.client import docker_cli
 from dmhelpers.engine.embedded import PrivateEngine
+from dmhelpers.engine.embedded.namespaces import Namespaces
 from dmhelpers.engine.probe import image_archive, program
 
 pytestmark = pytest.mark.private_engine
@@ -93,3 +95,21 @@ def test_first_engine_does_not_notice(tmp_path: Path) -> None:
 def test_program_is_for_this_machine() -> None:
     """The test program of this machine's architecture is an ELF file of a few hundred bytes."""
     assert program(_architecture())[:4] == b"\x7fELF"
+
+
+def test_what_is_unmounted_outside_is_not_held_inside(tmp_path: Path) -> None:
+    """A disk that a machine unmounts is gone inside too; else its device stays taken as long as the engine runs."""
+    shared, disk = tmp_path / "shared", tmp_path / "shared" / "disk"
+    shared.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(shared)], check=True)
+    try:
+        subprocess.run(["mount", "--make-shared", str(shared)], check=True)
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], check=True)
+        with Namespaces() as namespaces:
+            mounted = ["grep", "-q", str(disk), "/proc/self/mounts"]
+            assert namespaces.run(mounted, check=False).returncode == 0
+            subprocess.run(["umount", str(disk)], check=True)
+            assert namespaces.run(mounted, check=False).returncode == 1
+    finally:
+        subprocess.run(["umount", "--recursive", str(shared)], check=True)

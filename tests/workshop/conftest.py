@@ -76,6 +76,8 @@ def small_disk(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         handle.truncate(SMALL_DISK_BYTES)
     subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-F", "-m", "0", str(disk)], check=True)
     subprocess.run(["mount", "-o", "loop,discard", str(disk), str(folder)], check=True)
+    # Engines of other tests, in namespaces of their own, must let go of what is unmounted here.
+    subprocess.run(["mount", "--make-shared", str(folder)], check=True)
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
     disk.unlink()

@@ -57,5 +57,5 @@ def test_who_is_gone_from_the_roster_is_locked_out_and_who_comes_late_is_let_in(
     assert [one.login for one in again.cards] == ["dee"]
     assert Visitor(room.workshop.url, "dee", again.cards[0].code).log_in() == 200
     assert (room.workshop.home("dee") / "course" / "saved").read_text() == "of dee\n"
-    assert Visitor(room.workshop.url, "ann", room.ann._code).log_in() == 200
+    assert Visitor(room.workshop.url, "ann", room.ann.code).log_in() == 200
     room.seat_answers(room.ann, 30)

@@ -126,7 +126,7 @@ def test_codes_are_kept_as_hashes_only(room):
     """No file of the workshop but the cards holds a code, and the cards are their owner's alone."""
     from dmhelpers.workshop import cards
 
-    code = room.ann._code
+    code = room.ann.code
     files = cards.files_of(room.workshop)
     assert code in "".join(one.read_text() for one in files)
     assert all(one.stat().st_mode & 0o077 == 0 for one in files)

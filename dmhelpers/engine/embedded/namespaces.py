@@ -30,7 +30,9 @@ class Namespaces:
     def __enter__(self) -> Self:
         if not sys.platform.startswith("linux") or os.geteuid() != 0:
             raise EngineUnavailable("A private engine needs Linux and root.", hint="Use the engine that is there.")
-        unshare = [tool("unshare"), "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        # As a slave: where the machine shares its mounts, a disk that is unmounted outside is not held inside.
+        unshare = [tool("unshare"), "--net", "--mount", "--propagation", "slave", "--mount-proc"]
+        unshare += ["--pid", "--fork", "--kill-child"]
         self._unshare = subprocess.Popen(
             [*unshare, sys.executable, "-I", holder.__file__],
             stdin=subprocess.PIPE,
