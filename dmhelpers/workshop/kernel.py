@@ -33,9 +33,10 @@ class Kernel:
         left: Set when they leave: a cell that runs is then no longer waited for.
     """
 
-    def __init__(self, url: str, token: str, left: threading.Event) -> None:
+    def __init__(self, url: str, token: str, left: threading.Event | None = None) -> None:
         # The server keeps what the kernel says while nobody listens, for a connection with the same session.
-        self._url, self._token, self._left = f"{url}?session_id={uuid.uuid4().hex}", token, left
+        self._url, self._token = f"{url}?session_id={uuid.uuid4().hex}", token
+        self._left = left or threading.Event()
         self._socket: Any = self._connect()
         self.cuts = 0
 
