@@ -79,8 +79,20 @@ def run_build(
     if time_limit_s <= 0:
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
     plan = plan_build(project, tag, target, file, build_args or {}, no_cache, tuple(rerun), say, own_tag=not noted)
-    progress = Progress(listener)
     begun = recorded.clock_s()
+    try:
+        record = _build(plan, listener, time_limit_s, begun)
+    except outcome.HalfStored:
+        if say is not None:
+            say("The engine lost a layer while it stored the image: building once more, from the build cache.")
+        record = _build(plan, listener, time_limit_s, begun)
+    if noted:
+        _remember(plan, record)
+    return record
+
+
+def _build(plan: BuildPlan, listener: Listener | None, time_limit_s: float, begun: float) -> BuildRecord:
+    progress = Progress(listener)
     with tempfile.TemporaryDirectory(prefix="dmhelpers-") as scratch:
         metadata_file = Path(scratch) / "metadata.json"
         args = plan.request.client_args(metadata_file=metadata_file, build_contexts=plan.build_contexts)
@@ -105,8 +117,10 @@ def run_build(
         progress, steps, plan.engine, tag=plan.request.tag, image_id=image_id, replaced_id=plan.replaced_id
     )
     if image_id is None:
+        if not too_long:
+            outcome.require_stored(progress, plan.engine, tag=plan.request.tag, replaced_id=plan.replaced_id)
         raise _too_long(plan, progress, time_limit_s) if too_long else _failed(plan, progress, steps, exit_code)
-    record = BuildRecord(
+    return BuildRecord(
         image_id=image_id,
         tag=plan.request.tag,
         target=plan.target.label,
@@ -118,9 +132,6 @@ def run_build(
         warnings=tuple(progress.warnings),
         mapped_by="provenance" if lines else "names",
     )
-    if noted:
-        _remember(plan, record)
-    return record
 
 
 def _remember(plan: BuildPlan, record: BuildRecord) -> None:

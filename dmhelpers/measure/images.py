@@ -18,6 +18,7 @@ from dmhelpers.engine.client import get_json
 from dmhelpers.engine.created import image_not_found
 from dmhelpers.engine.info import EngineInfo, engine_info
 from dmhelpers.engine.labels import BASE_ORIGIN
+from dmhelpers.errors import ImageNotFound
 from dmhelpers.measure.origins import origins_of, stages_of
 from dmhelpers.measure.records import ImageHistory, ImageRecord, LayerRecord
 
@@ -27,6 +28,8 @@ _MANIFESTS_API = (1, 47)
 def list_images(name: str | None = None) -> tuple[ImageRecord, ...]:
     """Return the engine's images that have a name, newest first, a record for each name.
 
+    One that is removed meanwhile, or whose layers the engine has lost, is left out: nothing can be said of its size.
+
     Args:
         name: A repository (``my-api``), a name with a tag (``my-api:latest``) or a pattern
             (``my-*``); every image for None.
@@ -34,7 +37,10 @@ def list_images(name: str | None = None) -> tuple[ImageRecord, ...]:
     engine = engine_info()
     rows: list[ImageRecord] = []
     for raw in get_json("/images/json", _query(name, engine)):
-        size_bytes = _unpacked_bytes(raw, engine)
+        try:
+            size_bytes = _unpacked_bytes(raw, engine)
+        except ImageNotFound:
+            continue
         created = datetime.fromtimestamp(raw["Created"], UTC)
         origin = (raw.get("Labels") or {}).get(BASE_ORIGIN, "")
         for full_name in raw.get("RepoTags") or ():

@@ -1,18 +1,24 @@
-"""A build that ended well but made nothing of what it should: found out, undone and reported.
+"""A build that ended well but made nothing of what it should, or half an image: found out, undone and reported.
 
 npm 10 without a network waits about a minute, prints a line of apology and ends with 0; BuildKit
 then caches the empty layer as good. The rules are data: what a step prints, what it means.
+
+On containerd's image store an engine may clear away a layer between naming an image and unpacking it, where other
+images were removed a moment before (seen with Engine 26.1.5). The name then stands for an image that nothing can use.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dmhelpers.engine import ledger
 from dmhelpers.engine.build_cache import cache_records, remove_cache_records, with_descendants
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import EngineInfo
-from dmhelpers.errors import BuildIncomplete
+from dmhelpers.engine.labels import COURSE
+from dmhelpers.errors import BuildFailed, BuildIncomplete, EngineError
+from dmhelpers.measure.build_plan import inspected
 from dmhelpers.measure.cache_records import records_of
 from dmhelpers.measure.events import Progress
 from dmhelpers.measure.records import Step
@@ -33,6 +39,13 @@ _SIGNS = (
         "the broken layer was taken out of the build cache.",
     ),
 )
+
+
+_LOST = ("failed to prepare extraction snapshot", "parent snapshot", "does not exist")
+
+
+class HalfStored(BuildFailed):
+    """The engine lost a layer while it stored the image; built again, the image is whole."""
 
 
 def require_complete(
@@ -73,6 +86,35 @@ def require_complete(
         stage=step.stage,
         line=step.line,
         exit_code=0,
+        log=progress.log(),
+    )
+
+
+def require_stored(progress: Progress, engine: EngineInfo, *, tag: str, replaced_id: str | None) -> None:
+    """Raise if a build failed because the engine lost a layer while it stored the image.
+
+    What it named all the same is removed, and its tag given back to the course's image that had it before.
+
+    Args:
+        progress: What BuildKit reported of a build that failed.
+        engine: Where it was built.
+        tag: The tag that the build was to give.
+        replaced_id: The image that had the tag before, None if the tag was free.
+
+    Raises:
+        HalfStored: It did.
+    """
+    told = "".join([*progress.text, *(one.error for one in progress.vertexes.values())])
+    if not all(words in told for words in _LOST):
+        return
+    with suppress(EngineError):  # what has gone meanwhile need not be removed
+        found = inspected(tag)
+        if found is not None and COURSE in (found["Config"].get("Labels") or {}):
+            ledger.record(engine.engine_id, "image", [found["Id"]])
+            _take_back(engine, tag=tag, image_id=found["Id"], replaced_id=replaced_id)
+    raise HalfStored(
+        f"The engine lost a layer while it stored {tag!r}, and nothing was tagged.",
+        hint="Build again: finished steps come from the build cache. If it happens each time, restart the engine.",
         log=progress.log(),
     )
 
