@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from dmhelpers.engine import ledger, recorded
 from dmhelpers.engine.info import EngineInfo
-from dmhelpers.engine.labels import COURSE
 from dmhelpers.errors import (
     BuildFailed,
     BuildTimeLimitReached,
@@ -22,7 +21,7 @@ from dmhelpers.errors import (
     InputError,
 )
 from dmhelpers.measure import built, cache_records, origins, outcome, recorded_run
-from dmhelpers.measure.build_plan import BuildPlan, inspected, plan_build
+from dmhelpers.measure.build_plan import BuildPlan, courses_own, inspected, plan_build
 from dmhelpers.measure.events import Listener, Progress
 from dmhelpers.measure.records import BuildRecord, Step
 from dmhelpers.measure.steps import provenance_lines, stage_states, steps_of
@@ -175,8 +174,7 @@ def _enter(plan: BuildPlan, found: Mapping[str, Any]) -> None:
 def _note_interrupted(plan: BuildPlan, progress: Progress) -> None:
     """Enter what an interrupted build made in the ledger, so that clean-up finds it: it may just have been tagged."""
     with suppress(EngineError):
-        found = inspected(plan.request.tag)
-        if found is not None and COURSE in (found["Config"].get("Labels") or {}):
+        if (found := courses_own(plan.request.tag)) is not None:
             _enter(plan, found)
         cache_records.note_new(plan.engine, progress.vertexes.values(), failed=True)
         steps = steps_of(plan.dockerfile, progress.vertexes, {}, plan.target)

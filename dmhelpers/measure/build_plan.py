@@ -11,6 +11,7 @@ from urllib.parse import quote
 from dmhelpers.engine import bases, ledger
 from dmhelpers.engine.client import get_json
 from dmhelpers.engine.info import EngineInfo, engine_info
+from dmhelpers.engine.labels import COURSE
 from dmhelpers.errors import NameTaken, NotRecorded
 from dmhelpers.measure.dockerfile import Dockerfile, project_folder, read_dockerfile
 from dmhelpers.measure.records import Stage
@@ -91,6 +92,12 @@ def _replaceable(tag: str, engine: EngineInfo) -> str | None:
         f"There is an image {tag!r} on this engine that the course did not make; building would take its name away.",
         hint=f"Choose another tag, or give yours another name first: docker tag {tag} NEW-NAME; docker rmi {tag}",
     )
+
+
+def courses_own(tag: str) -> dict[str, Any] | None:
+    """Return what the engine says of the image with this tag; None where there is none, or it lacks our label."""
+    found = inspected(tag)
+    return found if found is not None and COURSE in (found["Config"].get("Labels") or {}) else None
 
 
 def inspected(tag: str) -> dict[str, Any] | None:

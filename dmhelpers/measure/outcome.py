@@ -16,9 +16,8 @@ from dmhelpers.engine import ledger
 from dmhelpers.engine.build_cache import cache_records, remove_cache_records, with_descendants
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import EngineInfo
-from dmhelpers.engine.labels import COURSE
 from dmhelpers.errors import BuildFailed, BuildIncomplete, EngineError
-from dmhelpers.measure.build_plan import inspected
+from dmhelpers.measure.build_plan import courses_own
 from dmhelpers.measure.cache_records import records_of
 from dmhelpers.measure.events import Progress
 from dmhelpers.measure.records import Step
@@ -108,8 +107,7 @@ def require_stored(progress: Progress, engine: EngineInfo, *, tag: str, replaced
     if not all(words in told for words in _LOST):
         return
     with suppress(EngineError):  # what has gone meanwhile need not be removed
-        found = inspected(tag)
-        if found is not None and COURSE in (found["Config"].get("Labels") or {}):
+        if (found := courses_own(tag)) is not None:
             ledger.record(engine.engine_id, "image", [found["Id"]])
             _take_back(engine, tag=tag, image_id=found["Id"], replaced_id=replaced_id)
     raise HalfStored(
