@@ -37,6 +37,7 @@ class Classroom:
 
     def __init__(self, workshop: Workshop, learners: int, *, drill: bool = False) -> None:
         self._workshop, self._learners, self._drill = workshop, learners, drill
+        self._cells = _cells()
         self._changed = threading.Condition()
         self.dismissed = threading.Event()
         """Set when the class is broken off: whoever waits then ends."""
@@ -91,7 +92,7 @@ class Classroom:
     def _run_notebook(self, kernel: Kernel, place: Place) -> Place:
         """Run the solution up to its clean-up."""
         claims, checks, again = 0, 0, 0
-        for cell in _cells():
+        for cell in self._cells:
             ran, more = self._run_cell(kernel, source(cell))
             again += more
             missed = "check" in tags(cell) and "not yet" in ran.text

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.errors import DmHelpersError, EngineError
 from dmhelpers.workshop import seats, services
 from dmhelpers.workshop.classroom import Classroom
@@ -148,9 +147,7 @@ def _hub(scene: _Scene) -> Fault:
 
 
 def _network(scene: _Scene) -> Fault:
-    with engine_answers():
-        network = api().inspect_network(scene.workshop.network)
-    bridge = f"br-{network['Id'][:12]}"
+    bridge = seats.bridge(scene.workshop)
     _link(bridge, "down")
     try:
         reached = any(_answers(one, limit_s=2.0) for one in scene.visitors[:3])

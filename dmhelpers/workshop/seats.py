@@ -48,6 +48,13 @@ def make_network(name: str, workshop_name: str) -> str:
     return str(found["IPAM"]["Config"][0]["Gateway"])
 
 
+def bridge(workshop: Workshop) -> str:
+    """Return the name of the bridge that the learners' network is on this machine."""
+    with engine_answers():
+        found = api().inspect_network(workshop.network)
+    return f"br-{found['Id'][:12]}"
+
+
 def all_seats(workshop: Workshop) -> tuple[Seat, ...]:
     """Return the containers of a workshop, by login."""
     with engine_answers():

@@ -19,17 +19,11 @@ import pytest
 from dmhelpers.workshop import proxy
 from tests.browser import workshop_hub
 from tests.browser.workshop_hub import ask
+from tests.course.answers import CELL_01_A
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(300)]
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "browser"
 WITHIN_MS = 5_000
-RIGHT = """\
-%%dockerfile exercise-01-a --new --tag learner/01-a
-FROM node:20-alpine AS tools
-RUN echo "worth keeping" > /made.txt
-
-FROM node:20-alpine AS final
-COPY --from=tools /made.txt /made.txt"""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +70,7 @@ def test_the_page_shows_who_is_where_and_only_to_the_instructor(hub, browser, un
 
     ben.run("%load_ext dmhelpers", notebook="01_core_concept")
     assert "There you are: ben." in ben.run("import dmhelpers as dm\ndm.sharing(name=True)")
-    ben.run(RIGHT)
+    ben.run(CELL_01_A)
     assert "01-a done" in ben.run("dm.check('01-a')")
     cell(page, "ben", "01-a").get_by_text("passed").wait_for(timeout=WITHIN_MS)
     assert page.locator("tfoot td").all_inner_texts() == ["1", "0"]

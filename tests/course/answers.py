@@ -56,3 +56,11 @@ RUN npm run build
 {DIST}{START}"""
 PRUNED = "RUN npm ci && npm run build && npm prune --omit=dev && npm cache clean --force\n"
 ON_SCRATCH = 'FROM scratch\nCOPY --from=builder /server /server\nENTRYPOINT ["/server"]\n'
+CELL_01_A = f"""\
+%%dockerfile exercise-01-a --new --tag learner/01-a
+{NODE} AS tools
+RUN echo "worth keeping" > /made.txt
+
+{NODE} AS final
+COPY --from=tools /made.txt /made.txt"""
+"""A right answer to 01-a, as the learner's cell has it."""

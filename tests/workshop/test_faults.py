@@ -52,10 +52,7 @@ def test_a_killed_proxy_comes_back_with_its_routes(room, record_property):
 
 def test_a_cut_network_comes_back_as_it_was(room, record_property):
     """With the learners' network down a build fails or waits and no work is lost; up again, all seats answer."""
-    from dmhelpers.engine.client import api
-
-    found = api().inspect_network(room.workshop.network)
-    bridge = f"br-{found['Id'][:12]}"
+    bridge = seats.bridge(room.workshop)
     room.inside(room.ann, "echo before > ~/course/saved")
     subprocess.run(["ip", "link", "set", bridge, "down"], check=True)
     try:

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from dmhelpers.workshop.learner import Kernel, Visitor
+from tests.course.answers import CELL_01_A
 from tests.workshop.conftest import until
 
 pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_store]
@@ -18,13 +19,6 @@ pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_st
 PAGE = "/services/progress/"
 NOTEBOOK = "notebooks/01_core_concept.ipynb"
 WITHIN_S = 5
-RIGHT = """\
-%%dockerfile exercise-01-a --new --tag learner/01-a
-FROM node:20-alpine AS tools
-RUN echo "worth keeping" > /made.txt
-
-FROM node:20-alpine AS final
-COPY --from=tools /made.txt /made.txt"""
 
 
 @contextmanager
@@ -104,7 +98,7 @@ def test_the_page_follows_learners_at_their_seats(room, looks):
     with opened_notebook(room.ben) as kernel:
         run(kernel, setup)
         assert "There you are: ben." in run(kernel, "print(dm.sharing(name=True))")
-        run(kernel, RIGHT)
+        run(kernel, CELL_01_A)
         assert "01-a done" in run(kernel, checks[0])
         shows(looks, "ben", "01-a", "passed")
     found = looks()
