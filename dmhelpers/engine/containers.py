@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from dmhelpers.engine import messages, recorded
+from dmhelpers.engine import recorded
 from dmhelpers.engine.client import api, endpoint, engine_answers
-from dmhelpers.engine.created import created
+from dmhelpers.engine.created import NO_LOG, created
+from dmhelpers.engine.foreground import run_to_end, start, text_of
 from dmhelpers.engine.patience import patient
 from dmhelpers.engine.recorded import marks, service
-from dmhelpers.errors import EngineRefused, InputError, TimeLimitReached
-
-OUTPUT_LIMIT_BYTES = 1_000_000
-_NOT_STARTED = {"executable file not found": 127, "no such file or directory": 127, "permission denied": 126}
+from dmhelpers.errors import InputError, TimeLimitReached
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +80,19 @@ def run(
     if time_limit_s <= 0:
         raise InputError(f"A time limit of {time_limit_s:g} s lets nothing run.", hint="Give more than 0 seconds.")
     arguments = _arguments(command)
-    settings: dict[str, Any] = {"network_mode": None if network else "none"}
+    settings: dict[str, Any] = {"network_mode": None if network else "none", "log_config": NO_LOG}
     begun = recorded.clock_s()
     with created(image, arguments, environment, settings) as container_id:
-        exit_code, complaint = _run_to_end(container_id, arguments, time_limit_s)
-        stdout, stderr = _output(container_id)
+        asked = {"container": container_id, "command": arguments}
+        ended = recorded.exchange("foreground", asked, lambda: run_to_end(container_id, time_limit_s))
+    if ended is None:
+        raise TimeLimitReached(
+            f"{shlex.join(arguments or ['the container'])} ran longer than {time_limit_s:g} s and was killed.",
+            hint="Give it more with time_limit_s=…, or run something that ends by itself.",
+        )
+    exit_code, stdout, stderr = ended
     shown = f"docker run --rm {image} {shlex.join(arguments or [])}".rstrip()
-    return RunResult(shown, exit_code, stdout, stderr + complaint, recorded.clock_s() - begun)
+    return RunResult(shown, exit_code, stdout, stderr, recorded.clock_s() - begun)
 
 
 @contextmanager
@@ -121,7 +124,7 @@ def serve(
     """
     settings = {"port_bindings": {port: ("127.0.0.1",) if _is_local() else None}}
     with created(image, _arguments(command), environment, settings, ports=[port]) as container_id:
-        _start(container_id)
+        start(container_id)
         url = f"http://{_engine_host()}:{_published(container_id, port)}"
         ready = {"container": container_id, "path": path}
         reason = recorded.exchange("ready", ready, lambda: _why_silent(container_id, url + path, ready_within_s))
@@ -146,7 +149,7 @@ def _execute(container_id: str, command: Sequence[str]) -> list[int | str]:
     with engine_answers():
         made = api().exec_create(container_id, list(command))
         printed = api().exec_start(made["Id"])
-        return [int(api().exec_inspect(made["Id"])["ExitCode"]), _end_of([printed])]
+        return [int(api().exec_inspect(made["Id"])["ExitCode"]), text_of([printed])]
 
 
 def _arguments(command: str | Sequence[str] | None) -> list[str] | None:
@@ -161,54 +164,14 @@ def _arguments(command: str | Sequence[str] | None) -> list[str] | None:
         ) from error
 
 
-def _start(container_id: str) -> None:
-    with engine_answers():
-        api().start(container_id)
-
-
-def _run_to_end(container_id: str, command: Sequence[str] | None, time_limit_s: float) -> tuple[int, str]:
-    import requests.exceptions
-
-    client = api()
-    try:
-        _start(container_id)
-    except EngineRefused as error:
-        # What `docker run` answers: 127 or 126, and the engine's reason on standard error.
-        code = next((code for words, code in _NOT_STARTED.items() if words in error.message), None)
-        if code is None:
-            raise
-        return code, error.message
-    try:
-        return int(client.wait(container_id, timeout=math.ceil(time_limit_s))["StatusCode"]), ""
-    except (requests.exceptions.ReadTimeout, requests.exceptions.ConnectionError) as error:
-        # On a Unix socket docker-py wraps the time-out of a read in an error that means "no engine" elsewhere.
-        if "timed out" not in str(error):
-            raise messages.unavailable(endpoint(), error) from error
-        with suppress(Exception):
-            client.kill(container_id)
-        raise TimeLimitReached(
-            f"{shlex.join(command or ['the container'])} ran longer than {time_limit_s:g} s and was killed.",
-            hint="Give it more with time_limit_s=…, or run something that ends by itself.",
-        ) from error
-
-
-def _output(container_id: str) -> tuple[str, str]:
+def _logged(container_id: str) -> str:
+    """Return the end of what a container printed, standard output first."""
     client = api()
     with engine_answers():
-        stdout, stderr = (
-            _end_of(client.logs(container_id, stdout=one, stderr=not one, stream=True, follow=False))
-            for one in (True, False)
-        )
-    return stdout, stderr
-
-
-def _end_of(pieces: Iterable[bytes]) -> str:
-    kept = bytearray()
-    for piece in pieces:
-        kept += piece
-        if len(kept) > 2 * OUTPUT_LIMIT_BYTES:
-            del kept[:-OUTPUT_LIMIT_BYTES]
-    return kept[-OUTPUT_LIMIT_BYTES:].decode("utf-8", "replace")
+        outputs = [
+            client.logs(container_id, stdout=one, stderr=not one, stream=True, follow=False) for one in (True, False)
+        ]
+        return "".join(map(text_of, outputs))
 
 
 def _published(container_id: str, port: int) -> int:
@@ -216,7 +179,7 @@ def _published(container_id: str, port: int) -> int:
         bound = api().port(container_id, port)
     if not bound:
         raise TimeLimitReached(
-            f"The container ended before it served port {port}. Its output:\n{''.join(_output(container_id))}",
+            f"The container ended before it served port {port}. Its output:\n{_logged(container_id)}",
             hint="Run the image by hand and read its output: docker run --rm -p 3000 IMAGE",
         )
     return int(bound[0]["HostPort"])
@@ -242,7 +205,7 @@ def _why_silent(container_id: str, url: str, ready_within_s: float) -> str:
 def _silent(container_id: str, url: str, ready_within_s: float, reason: str) -> TimeLimitReached:
     return TimeLimitReached(
         f"The container did not answer at {url} within {ready_within_s:g} s ({reason}). Its output:\n"
-        + "".join(_output(container_id)),
+        + _logged(container_id),
         hint="Check that it listens on 0.0.0.0 and on the port that was published.",
     )
 

@@ -13,7 +13,9 @@ from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import ImageNotFound
 
 # A container prints to the disk of the engine first: bounded there too, and readable whatever its default is.
-_LOG_BOUNDS = {"max-size": "8m", "max-file": "2"}
+_BOUNDED_LOG = {"Type": "json-file", "Config": {"max-size": "8m", "max-file": "2"}}
+NO_LOG = {"Type": "none", "Config": {}}
+"""What a container is created with whose output is taken as it is printed."""
 
 
 @contextmanager
@@ -55,15 +57,13 @@ def created(
         ImageNotFound: The engine has no such image.
     """
     import docker.errors
-    import docker.types
 
     if not image:
         raise image_not_found(image)
     client = api()
     engine_id = engine_info().engine_id
     given = {name: one for name, one in host_settings.items() if one is not None}
-    log_config = docker.types.LogConfig(type="json-file", config=_LOG_BOUNDS)
-    host_config = client.create_host_config(log_config=log_config, **given)
+    host_config = client.create_host_config(**{"log_config": _BOUNDED_LOG, **given})
     try:
         with engine_answers():
             made = client.create_container(

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 import dmhelpers as dm
-from dmhelpers.engine import containers, ledger
+from dmhelpers.engine import containers, foreground, ledger
 from dmhelpers.engine.client import api
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE
@@ -101,7 +101,7 @@ def test_a_time_limit_kills(limit):
 
 def test_output_is_bounded(monkeypatch):
     """Of a long output the end is kept, up to the bound."""
-    monkeypatch.setattr(containers, "OUTPUT_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(foreground, "OUTPUT_LIMIT_BYTES", 1000)
     result = sh("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo $i; done; echo err >&2")
     assert len(result.stdout) == 1000
     assert result.stdout.endswith("\n2999\n3000\n")
@@ -143,7 +143,7 @@ def test_an_interrupt_leaves_no_container(monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(containers, "_run_to_end", interrupted)
+    monkeypatch.setattr(containers, "run_to_end", interrupted)
     with pytest.raises(KeyboardInterrupt):
         dm.run(BASE, "sleep 60")
 
@@ -155,9 +155,9 @@ def test_containers_are_labelled(monkeypatch):
     def look(container_id, *_):
         seen["labels"] = api().inspect_container(container_id)["Config"]["Labels"]
         seen["known"] = container_id in ledger.recorded(engine_info().engine_id, "container")
-        return 0, ""
+        return 0, "", ""
 
-    monkeypatch.setattr(containers, "_run_to_end", look)
+    monkeypatch.setattr(containers, "run_to_end", look)
     dm.run(BASE, "true")
     assert seen["labels"][COURSE] == "1"
     assert seen["known"]

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dmhelpers.course.notebooks import METADATA, Shelf, write
+from dmhelpers.engine.places import state_folder
 
 ROOT = Path(__file__).parent.parent.parent
 SANITIZE = ROOT / "notebooks" / "sanitize.cfg"
@@ -130,8 +131,19 @@ def nbval(tmp_path: Path) -> Nbval:
         ]
         workspace = tmp_path / "nbval" / "workspace"
         environment = {**os.environ, "DMHELPERS_WORKSPACE": str(workspace), "DMHELPERS_PROGRESS": "plain"}
-        return subprocess.run(
+        done = subprocess.run(
             [*command, str(path)], capture_output=True, text=True, env=environment, timeout=1500, check=False
         )
+        if done.returncode != 0:
+            done.stderr += _engine_complaints()
+        return done
 
     return run
+
+
+def _engine_complaints() -> str:
+    """Return what the course's engine complained about last, for a failure that nobody can look into afterwards."""
+    log = state_folder() / "dockerd.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    told = [line for line in lines if "level=warning" in line or "level=error" in line]
+    return "\n".join(("\nThe engine's last complaints:", *told[-15:]))
