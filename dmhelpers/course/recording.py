@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from dmhelpers.course.notebook_run import Run, run
 from dmhelpers.course.notebooks import Shelf, read, source
 from dmhelpers.course.sample_info import checkout
 from dmhelpers.engine.recorded import session
+from dmhelpers.engine.recorded.replaying import NOT_ASKED
 from dmhelpers.engine.recorded.store import Manifest, Recording
 from dmhelpers.errors import InputError
 
@@ -166,8 +168,12 @@ def replayed(notebook: Path, name: str, recording: Path) -> Run:
 
 def _unplayable(where: Shelf, name: str, recording: Recording) -> str:
     """Return why a notebook cannot be played from a recording, ``""`` where it can."""
-    failures = replayed(where.solution(name), name, recording.folder).failures
-    return f"cannot be played: {_last_line(failures[0].error)}" if failures else ""
+    done = replayed(where.solution(name), name, recording.folder)
+    if done.failures:
+        return f"cannot be played: {_last_line(done.failures[0].error)}"
+    # A cell that catches the course's errors and tells them does not fail of one.
+    unasked = [one["id"] for one in done.notebook["cells"] if NOT_ASKED in json.dumps(one.get("outputs", ()))]
+    return f"cannot be played: cell {unasked[0]} asks what was not asked before" if unasked else ""
 
 
 def _last_line(error: str) -> str:

@@ -12,8 +12,9 @@ import pytest
 
 from dmhelpers import cli
 from dmhelpers.course import recording as making
+from dmhelpers.course.notebook_run import Run
 from dmhelpers.course.notebooks import read, shelf, write
-from dmhelpers.engine.recorded.replaying import Player
+from dmhelpers.engine.recorded.replaying import NOT_ASKED, Player
 from dmhelpers.engine.recorded.store import Exchange, Manifest, Recording
 from dmhelpers.errors import InputError
 from tests.notebooks.recorded_outputs import differing, shown_text
@@ -166,6 +167,16 @@ def test_only_what_is_needed_is_recorded(tmp_path, monkeypatch, small_shelf):
     assert asked(force=True) == [name]
     why["said"] = "NotRecorded: this was not asked"
     assert asked() == [name]
+
+
+def test_a_caught_question_makes_a_recording_unplayable_too(monkeypatch, small_shelf, tmp_path):
+    """A cell that prints the course's errors does not fail of one; the recording lacks the answer all the same."""
+    told = {"id": "05-2", "outputs": [{"text": [f"{NOT_ASKED}recorded: x"]}]}
+    printed = {"cells": [{"id": "05-1", "outputs": []}, told]}
+    monkeypatch.setattr(making, "replayed", lambda *_: Run("05", printed, (), 1.0))
+    assert "cell 05-2" in making._unplayable(small_shelf, "05_building_and_measuring", Recording(tmp_path))
+    printed["cells"].pop()
+    assert making._unplayable(small_shelf, "05_building_and_measuring", Recording(tmp_path)) == ""
 
 
 @pytest.mark.engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
@@ -29,6 +30,9 @@ _NOTEBOOKS = (
     "n12_the_challenge",
     "n13_the_build_cache",
 )
+_SHORT = re.compile(r"(\d{1,2})[-_ ]?([a-z])")
+"""What people type for an exercise's number: ``1a`` for ``01-a``."""
+
 _given: dict[str, int] = {}
 
 
@@ -99,6 +103,9 @@ def _note_failed_builds(exercise: Exercise, look: Look) -> None:
 
 def _find(exercise: str) -> Exercise:
     wanted = str(exercise).strip().lower()
+    short = _SHORT.fullmatch(wanted)
+    if short:
+        wanted = f"{int(short[1]):02}-{short[2]}"
     for one in exercises():
         if one.number == wanted:
             return one

@@ -18,6 +18,9 @@ from dmhelpers.errors import NotRecorded
 STEERING = ("build", "create")
 """Kinds of exchange that change what stands on the engine: what is asked next is answered from after them."""
 
+NOT_ASKED = "This was not asked when the course was "
+"""How the words of a `NotRecorded` begin."""
+
 BANNER = "Recorded mode: no engine runs here."
 
 
@@ -186,7 +189,7 @@ def not_recorded(asked: str, player: Player) -> NotRecorded:
     """Return the error for what is not in the recording."""
     what = asked if len(asked) <= 200 else f"{asked[:199]}…"
     return NotRecorded(
-        f"This was not asked when the course was {player.sentence}: {what}",
+        f"{NOT_ASKED}{player.sentence}: {what}",
         hint="Run it on an engine (unset DMHELPERS_ENGINE, then: dmhelpers doctor), or record it there with: "
         "dmhelpers record",
     )
