@@ -22,13 +22,14 @@ def file_of(workshop: Workshop) -> Path:
     return files_of(workshop)[-1] if files_of(workshop) else workshop.folder / "cards-01.html"
 
 
-def write(workshop: Workshop, cards: Iterable[Card]) -> None:
-    """Write the cards as a page to print, readable by their owner only; those written before stay as they are."""
+def write(workshop: Workshop, cards: Iterable[Card]) -> Path:
+    """Write the cards as a page to print, readable by their owner only, and return it; earlier ones stay."""
     before = files_of(workshop)
     number = int(before[-1].stem.removeprefix("cards-")) + 1 if before else 1
     path = workshop.folder / f"cards-{number:02d}.html"
     path.touch(mode=0o600)
-    path.write_text(page(tuple(cards), url=workshop.url), encoding="utf-8")
+    path.write_text(page(tuple(cards), url=workshop.shown_url), encoding="utf-8")
+    return path
 
 
 def renew(workshop: Workshop, person: str) -> Card:

@@ -23,11 +23,16 @@ def add_workshop(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
         add: Adds one command: the place, its name, a summary, and what it runs.
     """
     workshop = add(commands, "workshop", "serve the course to a room: a seat and an engine for each learner", None)
-    verbs = workshop.add_subparsers(metavar="up | status | card | check | down", required=True)
+    verbs = workshop.add_subparsers(metavar="prepare | check | up | status | card | down", required=True)
+    ready = add(verbs, "prepare", "while there is a network: build a seat's image, install the proxy", _prepare)
+    ready.add_argument("--image", default="", help="the name that the image gets (dmhelpers-learner:latest)")
     up = add(verbs, "up", "open the workshop, or let further learners into it", _up)
     up.add_argument("--roster", type=Path, required=True, help="a text file with one name a line")
-    up.add_argument("--address", default="127.0.0.1", help="where learners reach this machine (127.0.0.1)")
-    up.add_argument("--port", type=int, default=8000, help="the port; 0 for any that is free (8000)")
+    up.add_argument("--address", help="where learners reach this machine (127.0.0.1, or as it was)")
+    up.add_argument("--port", type=int, help="the port; 0 for any that is free (8000, or as it was)")
+    up.add_argument(
+        "--url", default="", help="what learners open, where a web server stands before it; for the cards"
+    )
     up.add_argument(
         "--idle", type=int, default=3600, metavar="S", help="stop a seat after this long unused; 0: never (3600)"
     )
@@ -68,6 +73,16 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
+def _prepare(arguments: argparse.Namespace) -> int:
+    from dmhelpers.workshop import control
+    from dmhelpers.workshop.image import IMAGE
+
+    image = arguments.image or IMAGE
+    program = control.get_ready(image, say=_say)
+    print(f"Ready, also without a network: {image} for the seats, {program} before the hub.")
+    return 0
+
+
 def _up(arguments: argparse.Namespace) -> int:
     from dmhelpers.workshop import control, roster
 
@@ -90,7 +105,7 @@ def _wanted(arguments: argparse.Namespace, *, names: tuple[str, ...]) -> Wanted:
         processes=arguments.processes,
         disk_bytes=int(arguments.disk * _GB),
     )
-    more = {name: getattr(arguments, name) for name in ("address", "port") if hasattr(arguments, name)}
+    more = {name: getattr(arguments, name) for name in ("address", "port", "url") if hasattr(arguments, name)}
     if arguments.reserve is not None:
         more["reserve_bytes"] = int(arguments.reserve * _GB)
     if hasattr(arguments, "idle"):
@@ -107,9 +122,11 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _card(arguments: argparse.Namespace) -> int:
     from dmhelpers.workshop import cards, settings
+    from dmhelpers.workshop.alone import alone
 
     workshop = settings.load(settings.folder_of(arguments.name))
-    made = cards.renew(workshop, arguments.person)
+    with alone(arguments.name):
+        made = cards.renew(workshop, arguments.person)
     print(f"{made.login}  {made.code}\nTheir card, to print and to delete: {cards.file_of(workshop)}")
     return 0
 

@@ -16,7 +16,10 @@ from pathlib import Path
 from dmhelpers.errors import EngineError
 from dmhelpers.workshop.settings import Workshop
 
-TEMPLATE = "template"
+TEMPLATE = "_template"
+UNFINISHED = "_template-new"
+"""Disks that are nobody's: no login has an underscore."""
+
 _MOUNT_OPTIONS = "loop,nodev,noatime,discard"
 
 

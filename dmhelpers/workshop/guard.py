@@ -43,7 +43,8 @@ def outlook(workshop: Workshop, learners: int) -> str:
     if free < workshop.reserve_bytes:
         raise EngineError(
             f"{left} are free on the disk of {workshop.folder}, and {reserve} must stay free.",
-            hint="Make room, or set DMHELPERS_HOME to a folder on a larger disk, or lower --reserve.",
+            hint="Make room, lower --reserve, or keep the workshop on a larger disk: write DMHELPERS_HOME=FOLDER "
+            "after `sudo` in each command.",
         )
     each = workshop.limits.disk_bytes
     if learners * each <= free - workshop.reserve_bytes:

@@ -1,10 +1,11 @@
 """The image of a learner's seat, built from `deploy/workshop/learner` on the engine that is in use.
 
-`python -m dmhelpers.workshop.image [TAG]` builds it by itself.
+`dmhelpers workshop prepare` builds it before the day; `python -m dmhelpers.workshop.image [TAG]` by itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,16 @@ IMAGE = "dmhelpers-learner:latest"
 OFFICIAL_BASE = "debian:trixie-slim"
 OWN_BASE = "dmhelpers-debian:trixie"
 """What stands for the official base where no registry answers: Debian 13 made from its packages by debootstrap."""
+
+_STATE = f"{COURSE}.state"
+_COURSE = (
+    "notebooks",
+    "dmhelpers",
+    "sample_projects",
+    "deploy/workshop/learner",
+    "constraints.txt",
+    "pyproject.toml",
+)
 
 Say = Callable[[str], None]
 
@@ -52,12 +63,31 @@ def build_image(tag: str = IMAGE, *, say: Say = lambda _line: None) -> str:
         pip.write_text(_pip_settings(), encoding="utf-8")
         say(f"Building {tag} on {base}")
         options = ["--provenance=false", "--load", f"--build-arg=BASE={base}", f"--secret=id=pip,src={pip}"]
-        docker_cli(
-            ["buildx", "build", *options, f"--label={COURSE}.workshop=image", "-t", tag, str(context)], timeout_s=1800
-        )
+        options += [f"--label={COURSE}.workshop=image", f"--label={_STATE}={course_state(root)}"]
+        docker_cli(["buildx", "build", *options, "-t", tag, str(context)], timeout_s=1800)
     client: Any = api()
     with engine_answers():
         return str(client.inspect_image(tag)["Id"])
+
+
+def course_state(root: Path) -> str:
+    """Return a digest of all that a seat's image has of the course: notebooks, package, samples, its own files."""
+    made = hashlib.sha256()
+    for name in _COURSE:
+        place = root / name
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        for file in files:
+            if file.is_file() and not {"__pycache__", ".ipynb_checkpoints"} & set(file.parts):
+                made.update(f"{file.relative_to(root)} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return made.hexdigest()[:16]
+
+
+def is_outdated(tag: str = IMAGE) -> bool:
+    """Tell whether an image of ours has another state of the course than this checkout; others' images never are."""
+    client: Any = api()
+    with engine_answers():
+        labels = client.inspect_image(tag)["Config"].get("Labels") or {}
+    return labels.get(_STATE, "") not in ("", course_state(course_root()))
 
 
 def ensure_base(say: Say) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dmhelpers.errors import DmHelpersError, InputError
-from dmhelpers.workshop import control, disks, drills, machine, preparing, seats, services
+from dmhelpers.workshop import control, disks, drills, machine, preparing, roster, seats, services, settings
 from dmhelpers.workshop.classroom import NOTEBOOK, Classroom
 from dmhelpers.workshop.findings import Fault, Peak, Place, Rehearsal
 from dmhelpers.workshop.settings import Workshop, folder_of
@@ -54,11 +54,16 @@ def rehearse(
         )
     names = tuple(f"learner-{number:02d}" for number in range(1, learners + 1))
     ours = replace(wanted, names=names, name=NAME, address="127.0.0.1", port=0, idle_after_s=0)
+    is_well = False
     try:
         opened = control.up(ours, say=say)
-        return _in_class(opened, say, drill=drill)
+        found = _in_class(opened, say, drill=drill)
+        is_well = found.ok
+        return found
     finally:
         if control.exists(NAME):
+            if not is_well:
+                say(f"Its logs are kept: {services.keep_log(settings.load(folder_of(NAME)))}")
             say("Closing the rehearsal's workshop")
             control.down(NAME, discard=True)
 
@@ -88,7 +93,7 @@ def _in_class(opened: control.Opened, say: Say, *, drill: bool) -> Rehearsal:
 def _hold_class(opened: control.Opened, say: Say, *, drill: bool) -> tuple[list[Place], tuple[Fault, ...], float]:
     """Return what each learner's run took, what was broken, and after how many seconds all seats answered."""
     workshop, begun = opened.workshop, time.perf_counter()
-    cards = [one for one in opened.cards if one.login != preparing.INSTRUCTOR]
+    cards = [one for one in opened.cards if one.login != roster.INSTRUCTOR]
     room = Classroom(workshop, len(cards), drill=drill)
     with ThreadPoolExecutor(len(cards) + 1) as pool, _dismissed_first(workshop, room):
         say(f"{len(cards)} learners come in")

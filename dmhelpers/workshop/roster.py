@@ -18,6 +18,8 @@ _SYMBOLS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is read as another: no
 _GROUPS, _GROUP_CHARS = 3, 4
 _SCRYPT = {"n": 2**13, "r": 8, "p": 1}
 _LONGEST = 40
+INSTRUCTOR = "instructor"
+"""The login of whose card comes with every workshop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     """Return the names of a roster file: one a line, blank lines and those that begin with ``#`` left out.
 
     Raises:
-        InputError: It cannot be read, holds no name, or two lines give the same login.
+        InputError: It cannot be read, holds no name, two lines give the same login, or one gives the instructor's.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -136,6 +138,11 @@ def _hold_apart(names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for name in names:
         login = login_of(name)
+        if login == INSTRUCTOR:
+            raise InputError(
+                f"The roster's name {name!r} is that of your own card, which every workshop has.",
+                hint="Leave the line out, or write the person's name.",
+            )
         if login in seen:
             raise InputError(
                 f"The roster's names {seen[login]!r} and {name!r} give the same login, {login!r}.",

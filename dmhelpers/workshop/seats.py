@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import EngineError
-from dmhelpers.workshop import disks
-from dmhelpers.workshop.hub import UNMASKED, seat_host_config, seat_labels
 from dmhelpers.workshop.settings import WORKSHOP_LABEL, Workshop
 
-_TEMPLATE_LIMIT_S = 300.0
 _REMOVAL_LIMIT_S = 60.0
+_BRIDGE = "com.docker.network.bridge.name"
+_BRIDGE_CHARS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,27 @@ def make_network(name: str, workshop_name: str) -> str:
     client: Any = api()
     with engine_answers():
         if not client.networks(names=[f"^{name}$"]):
-            options = {"com.docker.network.bridge.enable_icc": "false"}
+            options = {"com.docker.network.bridge.enable_icc": "false", _BRIDGE: bridge_name(workshop_name)}
             labels = {**COURSE_LABELS, WORKSHOP_LABEL: workshop_name}
             client.create_network(name, driver="bridge", options=options, labels=labels)
         found = client.inspect_network(name)
     return str(found["IPAM"]["Config"][0]["Gateway"])
 
 
+def bridge_name(workshop_name: str) -> str:
+    """Return the name of the bridge that a workshop's network is on this machine: one that a firewall can know.
+
+    The kernel takes 15 characters; of a longer name a digest stands for the end.
+    """
+    name = f"dm-{workshop_name}"
+    return name if len(name) <= _BRIDGE_CHARS else f"{name[:8]}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+
+
 def bridge(workshop: Workshop) -> str:
-    """Return the name of the bridge that the learners' network is on this machine."""
+    """Return the name of the bridge that the learners' network is on."""
     with engine_answers():
         found = api().inspect_network(workshop.network)
-    return f"br-{found['Id'][:12]}"
+    return str((found.get("Options") or {}).get(_BRIDGE) or f"br-{found['Id'][:12]}")
 
 
 def all_seats(workshop: Workshop) -> tuple[Seat, ...]:
@@ -134,60 +143,6 @@ def _of(workshop: Workshop, logins: Collection[str] | None) -> list[Seat]:
     return [one for one in all_seats(workshop) if logins is None or one.login in logins]
 
 
-def make_template(workshop: Workshop, say: Callable[[str], None]) -> None:
-    """Make the disk that learners' disks are copies of: a seat starts on it once and loads the pack.
-
-    Raises:
-        EngineError: The seat's engine did not come up, or did not load the pack.
-    """
-    if workshop.disk(disks.TEMPLATE).exists():
-        return
-    say("Preparing the disk that every learner's is a copy of")
-    disks.make(workshop, disks.TEMPLATE)
-    try:
-        disks.mount(workshop, disks.TEMPLATE)
-        _load_pack(workshop)
-    except BaseException:
-        disks.unmount(workshop, disks.TEMPLATE)
-        workshop.disk(disks.TEMPLATE).unlink()
-        raise
-    disks.unmount(workshop, disks.TEMPLATE)
-
-
-def _load_pack(workshop: Workshop) -> None:
-    client: Any = api()
-    with engine_answers():
-        container_id = _create(client, workshop, disks.TEMPLATE)
-        try:
-            client.start(container_id)
-            _wait_for_pack(client, container_id, bool(workshop.pack))
-            client.stop(container_id, timeout=20)
-        finally:
-            client.remove_container(container_id, force=True)
-
-
-def _create(client: Any, workshop: Workshop, login: str) -> str:
-    binds = {str(workshop.home(login)): {"bind": "/home/learner", "mode": "rw"}}
-    if workshop.pack:
-        binds[workshop.pack] = {"bind": workshop.pack_mount, "mode": "ro"}
-    settings = client.create_host_config(
-        binds=binds,
-        mem_limit=workshop.limits.memory_bytes,
-        network_mode=workshop.network,
-        **seat_host_config(workshop),
-    )
-    made = client.create_container(
-        workshop.image,
-        ["sleep", "infinity"],
-        name=workshop.container(login),
-        host_config={**settings, **UNMASKED},
-        labels=seat_labels(workshop),
-        environment={"WORKSHOP_MIRROR": workshop.mirror or "off"},
-        user="1000:1000",
-    )
-    return str(made["Id"])
-
-
 def run_in(container_id: str, command: list[str], *, user: str = "1000:1000") -> tuple[int, str]:
     """Run a command inside a seat and return its exit code and what it printed."""
     client: Any = api()
@@ -195,26 +150,6 @@ def run_in(container_id: str, command: list[str], *, user: str = "1000:1000") ->
         made = client.exec_create(container_id, command, user=user)
         output = client.exec_start(made["Id"])
         return int(client.exec_inspect(made["Id"])["ExitCode"]), output.decode("utf-8", "replace")
-
-
-def _wait_for_pack(client: Any, container_id: str, has_pack: bool) -> None:
-    deadline = time.monotonic() + _TEMPLATE_LIMIT_S
-    asked = ["sh", "-c", "docker version >/dev/null 2>&1 && test -e /run/user/1000/pack.done"]
-    while run_in(container_id, asked)[0] != 0:
-        running = client.inspect_container(container_id)["State"]["Running"]
-        if time.monotonic() > deadline or not running:
-            told = run_in(container_id, ["tail", "-n", "3", "/run/user/1000/engine.log"])[1] if running else ""
-            raise EngineError(
-                f"The engine inside a seat did not come up: {told.strip() or 'its container ended'}",
-                hint="See what a seat needs of its host in deploy/workshop/README.md.",
-            )
-        time.sleep(0.5)
-    if has_pack and not run_in(container_id, ["docker", "images", "-q"])[1].strip():
-        told = run_in(container_id, ["tail", "-n", "3", "/run/user/1000/pack.log"])[1]
-        raise EngineError(
-            f"The pack gave the seat's engine no image: {told.strip() or 'it holds no archive'}",
-            hint="Give --pack a pack, or an archive of `docker save`.",
-        )
 
 
 def memory_bytes(container_id: str) -> int:

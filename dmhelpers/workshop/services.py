@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +21,12 @@ from dmhelpers.workshop.image import course_root
 from dmhelpers.workshop.settings import VARIABLE, Workshop
 
 _READY_LIMIT_S = 120.0
+_BUSY_LIMIT_S = 30.0
 _STOP_LIMIT_S = 60.0
 _STRAYS_LIMIT_S = 10.0
+_FILES = 65536
+"""How many connections and files each process may hold: the usual 1,024 could be taken up by one seat."""
+
 _MARK = "DMHELPERS_WORKSHOP_PROCESS"
 
 
@@ -93,11 +98,17 @@ def _end_strays(workshop: Workshop) -> None:
 
 def _strays(workshop: Workshop) -> list[int]:
     mark, found = f"{_MARK}={workshop.folder}".encode(), []
+    ours = _pid_namespace(Path("/proc/self"))
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile
-            if mark in (process / "environ").read_bytes().split(b"\0"):
+            # What runs in a seat can call itself anything, and must keep nobody waiting for its end.
+            if _pid_namespace(process) == ours and mark in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
     return found
+
+
+def _pid_namespace(process: Path) -> str:
+    return str((process / "ns" / "pid").readlink())
 
 
 def states(workshop: Workshop) -> dict[str, str]:
@@ -150,6 +161,24 @@ def wait_until_ready(workshop: Workshop, limit_s: float = _READY_LIMIT_S) -> Non
         time.sleep(0.2)
 
 
+def answers(workshop: Workshop) -> bool:
+    """Tell whether the hub answers through the proxy, on a busy machine after some time."""
+    try:
+        wait_until_ready(workshop, _BUSY_LIMIT_S)
+    except EngineError:
+        return False
+    return True
+
+
+def keep_log(workshop: Workshop) -> Path:
+    """Copy a workshop's logs to where they stay when its folder goes, in place of earlier ones, and return where."""
+    kept = workshop.folder.with_name(f"{workshop.name}.log")
+    shutil.rmtree(kept, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.copytree(workshop.folder / "log", kept)
+    return kept
+
+
 def _control(workshop: Workshop, *args: str) -> str:
     settings = workshop.folder / "supervisord.conf"
     command = [sys.executable, "-m", "supervisor.supervisorctl", "--configuration", str(settings), *args]
@@ -170,7 +199,8 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
     config = course_root() / "deploy" / "workshop" / "jupyterhub_config.py"
     parts = [
         f"[unix_http_server]\nfile={folder}/supervisor.sock\nchmod=0700",
-        f"[supervisord]\npidfile={folder}/supervisord.pid\nlogfile={folder}/log/supervisord.log\ndirectory={folder}\numask=077",
+        f"[supervisord]\npidfile={folder}/supervisord.pid\nlogfile={folder}/log/supervisord.log\ndirectory={folder}\numask=077"
+        f"\nminfds={_FILES}",
         "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         f"[supervisorctl]\nserverurl=unix://{folder}/supervisor.sock",
         _program(folder, "proxy", proxy_command, f'CONFIGPROXY_AUTH_TOKEN="{token}"'),

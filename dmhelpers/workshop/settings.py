@@ -48,6 +48,7 @@ class Workshop:
         limits: What one learner may use.
         idle_after_s: Seconds without use after which a seat is stopped; 0 for never.
         reserve_bytes: With less than this free on the disk that `folder` is on, all seats are paused.
+        outside: The address that learners open where something stands before the proxy; ``""`` where nothing does.
     """
 
     name: str
@@ -65,10 +66,16 @@ class Workshop:
     limits: Limits
     idle_after_s: int = 3600
     reserve_bytes: int = 0
+    outside: str = ""
+
+    @property
+    def shown_url(self) -> str:
+        """The address that learners open: what stands on their cards."""
+        return self.outside or self.url
 
     @property
     def url(self) -> str:
-        """The address that learners open."""
+        """The address at which this machine reaches the proxy."""
         host = "127.0.0.1" if self.address in ("", "0.0.0.0") else self.address  # noqa: S104  compared, not bound
         return f"http://{host}:{self.port}"
 
@@ -136,7 +143,8 @@ def load(folder: Path | None = None) -> Workshop:
     try:
         read = json.loads((where / "workshop.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise NotFound(
-            "No workshop is up on this machine.", hint="Start one: dmhelpers workshop up --roster names.txt"
-        ) from error
+        is_root = getattr(os, "geteuid", int)() == 0
+        start = "Start one: dmhelpers workshop up --roster names.txt"
+        hint = start if is_root else "A workshop is root's: run this again with sudo."
+        raise NotFound("No workshop is up on this machine.", hint=hint) from error
     return Workshop(**{**read, "folder": Path(read["folder"]), "limits": Limits(**read["limits"])})

@@ -17,7 +17,7 @@ def table(name: str) -> str:
     running = services.states(workshop)
     told = ", ".join(f"{program} {state.lower()}" for program, state in sorted(running.items()))
     lines = [
-        f"{workshop.url}  {told or 'stopped: dmhelpers workshop up starts it again'}",
+        f"{workshop.shown_url}  {told or 'stopped: dmhelpers workshop up --roster FILE starts it again'}",
         f"logs: {workshop.folder / 'log'}",
     ]
     if machine.look(workshop.folder).disk_free_bytes < workshop.reserve_bytes:

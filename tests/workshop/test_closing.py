@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -18,7 +19,7 @@ import psutil
 import pytest
 
 from dmhelpers.errors import EngineError, InputError
-from dmhelpers.workshop import control, disks, preparing, seats, services
+from dmhelpers.workshop import control, disks, preparing, seats, services, settings
 from dmhelpers.workshop.learner import Visitor
 from dmhelpers.workshop.preparing import LEAST_IDLE_S
 from dmhelpers.workshop.settings import Limits, Workshop
@@ -68,8 +69,12 @@ def opened(home, tmp_path_factory) -> Iterator[Class]:
     """Open a workshop whose seats are stopped soon when unused; two learners come in and write something."""
     limits = Limits(memory_bytes=1_000_000_000, disk_bytes=500_000_000)
     wanted = preparing.Wanted(("Ann", "Ben"), port=0, limits=limits, idle_after_s=LEAST_IDLE_S, name=NAME)
+    unfinished = settings.folder_of(NAME) / "disks" / f"{disks.UNFINISHED}.img"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(b"what an `up` that was killed had made of it")
     found = control.up(wanted)
     try:
+        assert not unfinished.exists()
         codes = {one.login: one.code for one in found.cards}
         visitors = (Visitor(found.workshop.url, one, codes[one]) for one in ("ann", "ben"))
         made = Class(found.workshop, *visitors, tmp_path_factory.mktemp("kept"))
@@ -97,6 +102,43 @@ def test_a_seat_that_is_not_used_is_stopped_and_starts_again_with_its_work(opene
     assert opened.running() == {"ben"}
     opened.ann.start_seat(limit_s=180)
     opened.hold_work(opened.ann)
+
+
+def test_up_after_a_killed_supervisord_leaves_the_seats_of_use(opened):
+    """Seats that ran on know the hub's new process: a login that they have not seen before is let in."""
+    opened.sit_down(opened.ann, opened.ben)
+    seats_were = {one.container_id for one in seats.all_seats(opened.workshop)}
+    os.kill(services.supervisor_pid(opened.workshop), signal.SIGKILL)
+    again = control.up(preparing.Wanted(("Ann", "Ben"), name=NAME))
+    assert (again.workshop.hub_port, again.workshop.view_port) == (
+        opened.workshop.hub_port,
+        opened.workshop.view_port,
+    )
+    fresh = Visitor(opened.workshop.url, "ann", opened.ann.code)
+    assert fresh.log_in() == 200
+    until(lambda: fresh.call("GET", "/user/ann/api/status").status_code == 200, 60)
+    assert {one.container_id for one in seats.all_seats(opened.workshop)} == seats_were
+
+
+def test_up_with_another_address_moves_the_workshop_and_not_the_seats(opened):
+    """A new port is listened at instead of the old one, and kernels go on; one that is taken changes nothing."""
+    seats_were = {one.container_id for one in seats.all_seats(opened.workshop)}
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match="is in use"):
+            control.up(preparing.Wanted(("Ann", "Ben"), port=taken.getsockname()[1], name=NAME))
+    assert answers(opened.workshop.port)
+    old = opened.workshop
+    moved = control.up(preparing.Wanted(("Ann", "Ben"), port=0, url="https://course.example.org/", name=NAME))
+    assert moved.workshop.port != old.port
+    assert not answers(old.port)
+    assert str(moved).startswith("The workshop is open at https://course.example.org")
+    opened.workshop = moved.workshop
+    opened.ann, opened.ben = (Visitor(moved.workshop.url, one.login, one.code) for one in (opened.ann, opened.ben))
+    assert opened.ann.log_in() == 200
+    until(lambda: opened.ann.call("GET", "/user/ann/api/status").status_code == 200, 60)
+    assert {one.container_id for one in seats.all_seats(opened.workshop)} == seats_were
 
 
 def test_after_a_crash_of_the_machine_up_brings_all_back(opened, record_property):
@@ -188,7 +230,7 @@ def test_a_learners_disk_that_cannot_be_copied_takes_no_room(tmp_path):
         planned.disk(disks.TEMPLATE).write_bytes(os.urandom(600_000))
         with pytest.raises(EngineError, match="No space left"):
             disks.make_from_template(planned, "ann")
-        assert [one.name for one in (small / "disks").iterdir()] == ["template.img"]
+        assert [one.name for one in (small / "disks").iterdir()] == [f"{disks.TEMPLATE}.img"]
 
 
 @contextmanager

@@ -7,11 +7,12 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from dmhelpers.errors import EngineError
-from dmhelpers.workshop import control, preparing, seats, services, status
+from dmhelpers.workshop import control, preparing, seats, services, status, template
 from dmhelpers.workshop.classroom import Saver
 from tests.workshop.conftest import RESERVE_BYTES, SMALL_DISK_BYTES, until
 
@@ -92,6 +93,21 @@ def test_a_workshop_that_would_be_paused_at_once_is_refused(small_disk, plain_pa
     with pytest.raises(EngineError, match="must stay free"):
         control.up(wanted)
     assert not (small_disk / "full").exists()
+
+
+def test_a_firewall_between_seats_and_hub_is_told_at_once(small_disk, plain_pack, monkeypatch):
+    """Where this machine drops what comes from the seats, `up` says which bridge to let in, and leaves nothing."""
+    monkeypatch.setattr(template, "_REACHED_WITHIN_S", 2)
+    rule = ["INPUT", "-i", "dm-walled", "-j", "DROP"]
+    subprocess.run(["iptables", "-I", *rule], check=True)
+    try:
+        with pytest.raises(EngineError, match="firewall") as caught:
+            control.up(preparing.Wanted(("Ann",), pack=plain_pack, port=0, name="walled", reserve_bytes=10**6))
+    finally:
+        subprocess.run(["iptables", "-D", *rule], check=True)
+    assert "ufw allow in on dm-walled" in caught.value.hint
+    assert not (small_disk / "walled").exists()
+    assert not Path("/sys/class/net/dm-walled").exists()
 
 
 def _hub_knows(room) -> bool:

@@ -19,10 +19,16 @@ def test_names_are_lines_without_remarks(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "named"),
-    [("", "holds no name"), ("# nobody\n", "holds no name"), ("Ann B\nann-b\n", "'ann-b'"), ("李\n", "李")],
+    [
+        ("", "holds no name"),
+        ("# nobody\n", "holds no name"),
+        ("Ann B\nann-b\n", "'ann-b'"),
+        ("李\n", "李"),
+        ("Ann\nInstructor\n", "your own card"),
+    ],
 )
 def test_a_roster_that_cannot_be_meant_is_refused(tmp_path, content, named):
-    """An empty roster, two names with one login, and a name without Latin letters are errors that name the line."""
+    """No name, two with one login, one without Latin letters, and the instructor's own are errors that name it."""
     file = tmp_path / "names.txt"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(InputError, match=named):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dmhelpers.workshop import control, preparing, seats, services, status
@@ -59,3 +61,29 @@ def test_who_is_gone_from_the_roster_is_locked_out_and_who_comes_late_is_let_in(
     assert (room.workshop.home("dee") / "course" / "saved").read_text() == "of dee\n"
     assert Visitor(room.workshop.url, "ann", room.ann.code).log_in() == 200
     room.seat_answers(room.ann, 30)
+
+
+def test_up_mends_what_an_interrupted_up_left(room, monkeypatch):
+    """A hub that was not told of the roster, or does not run, is started again by the next `up`; seats go on."""
+    monkeypatch.setattr(services, "_BUSY_LIMIT_S", 3.0)
+    wanted = preparing.Wanted(("Ann", "Ben", "Cid", "Dee"), name="test")
+    before = {one.login: one.container_id for one in seats.all_seats(room.workshop)}
+    first = services.process_id(room.workshop, "hub")
+    (room.workshop.folder / "told").write_text("ann\nben\ninstructor", encoding="utf-8")
+    control.up(wanted)
+    second = services.process_id(room.workshop, "hub")
+    assert second != first
+    control.up(wanted)
+    assert services.process_id(room.workshop, "hub") == second
+    services._control(room.workshop, "stop", "hub")
+    control.up(wanted)
+    assert services.states(room.workshop)["hub"] == "RUNNING"
+    assert {one.login: one.container_id for one in seats.all_seats(room.workshop)} == before
+    room.seat_answers(room.ann, 60)
+
+
+def test_the_hub_can_hold_more_connections_than_a_seat_can_open(room):
+    """Processes have room for many more files than the usual 1,024, which one seat could take up."""
+    limits = Path(f"/proc/{services.process_id(room.workshop, 'hub')}/limits").read_text(encoding="utf-8")
+    [line] = [one for one in limits.splitlines() if one.startswith("Max open files")]
+    assert int(line.split()[3]) >= 65536
