@@ -132,12 +132,16 @@ def _sign_of(step: Step, progress: Progress) -> _Sign | None:
 
 
 def _take_back(engine: EngineInfo, *, tag: str, image_id: str, replaced_id: str | None) -> None:
+    import docker.errors
+
     client = api()
     if image_id == replaced_id:
         return
-    with engine_answers():
+    gone = suppress(docker.errors.NotFound)
+    with gone, engine_answers():
         client.remove_image(tag)
-        ledger.forget(engine.engine_id, "image", [image_id])
-        if replaced_id is not None:
-            name, _, version = tag.rpartition(":")
+    ledger.forget(engine.engine_id, "image", [image_id])
+    if replaced_id is not None:
+        name, _, version = tag.rpartition(":")
+        with gone, engine_answers():  # containerd's store may drop an image with its last name
             client.tag(replaced_id, name, version)

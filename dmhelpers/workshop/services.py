@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -25,7 +26,7 @@ _BUSY_LIMIT_S = 30.0
 _STOP_LIMIT_S = 60.0
 _STRAYS_LIMIT_S = 10.0
 _FILES = 65536
-"""How many connections and files each process may hold: the usual 1,024 could be taken up by one seat."""
+"""How many connections and files each process may hold, if it may: the usual 1,024 could be taken up by one seat."""
 
 _MARK = "DMHELPERS_WORKSHOP_PROCESS"
 
@@ -200,7 +201,7 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
     parts = [
         f"[unix_http_server]\nfile={folder}/supervisor.sock\nchmod=0700",
         f"[supervisord]\npidfile={folder}/supervisord.pid\nlogfile={folder}/log/supervisord.log\ndirectory={folder}\numask=077"
-        f"\nminfds={_FILES}",
+        f"\nminfds={_most_files()}",
         "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
         f"[supervisorctl]\nserverurl=unix://{folder}/supervisor.sock",
         _program(folder, "proxy", proxy_command, f'CONFIGPROXY_AUTH_TOKEN="{token}"'),
@@ -215,6 +216,11 @@ def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:
         command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={workshop.idle_after_s}"]
         parts.append(_program(folder, "culler", command, variables))
     return "\n\n".join(parts) + "\n"
+
+
+def _most_files() -> int:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
 
 
 def _program(folder: Path, name: str, command: Sequence[str], variables: str) -> str:

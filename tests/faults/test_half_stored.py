@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
+import docker.errors
 import pytest
 
+from dmhelpers.engine.client import api
 from dmhelpers.engine.info import engine_info
 from dmhelpers.measure import build, outcome
 from dmhelpers.measure.build_plan import inspected
@@ -52,6 +55,17 @@ def test_the_image_of_before_has_its_name_again(fresh):
     with pytest.raises(outcome.HalfStored):
         outcome.require_stored(failed(LOST), engine_info(), tag=TAG, replaced_id=before)
     assert inspected(TAG)["Id"] == before
+
+
+def test_an_image_of_before_that_is_gone_is_no_further_fault(fresh):
+    """Where the engine kept no image that had the name before, the half-stored one goes all the same."""
+    before = build.run_build(fresh(), tag=TAG).image_id
+    build.run_build(fresh(), tag=TAG)
+    with suppress(docker.errors.ImageNotFound):
+        api().remove_image(before, force=True)
+    with pytest.raises(outcome.HalfStored):
+        outcome.require_stored(failed(LOST), engine_info(), tag=TAG, replaced_id=before)
+    assert inspected(TAG) is None
 
 
 def test_another_failure_is_none_of_it(fresh):
