@@ -71,6 +71,7 @@ def test_a_first_start_gives_the_notebooks():
         "echo a file > .cache",
         "ln -s nowhere .local",
         "mkdir .cache; ln -s / .cache/tmp",
+        "mkdir .jupyter; mkfifo .jupyter/.room; mkdir -p course/notebooks; mkfifo course/notebooks/.new",
         "chmod 000 .",
     ],
 )
@@ -95,6 +96,19 @@ def test_a_full_disk_keeps_nobody_out():
     code, shown, said = start(f"{course}; echo mine > course/notebooks/mine.ipynb; {FILL}")
     assert (code, shown) == (0, f"{HOME}/course as said\nmine\nstarted\n")
     assert "01.ipynb cannot be copied" in said
+
+
+@pytest.mark.parametrize("made", [":", "mkdir -p .jupyter .ipython .local/share/jupyter .cache/tmp"])
+def test_on_a_full_disk_jupyter_has_its_places_in_memory(made):
+    """What JupyterLab and a kernel must write to start goes where there is room; with room in the home, there."""
+    shown = (
+        "for one in JUPYTER_RUNTIME_DIR JUPYTER_CONFIG_DIR JUPYTER_DATA_DIR IPYTHONDIR TMPDIR; do printenv $one; done"
+    )
+    memory = "/mnt/run/jupyter\n"
+    assert start(made, shown)[1] == f"{memory}{HOME}/.cache/tmp\n"
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "TMPDIR"):
+        memory += f"/mnt/run/{name}\n"
+    assert start(f"{made}; {FILL}", shown)[1] == memory
 
 
 def test_a_full_disk_without_the_course_opens_the_home():

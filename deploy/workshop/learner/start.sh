@@ -26,6 +26,13 @@ give() {
     return 1
 }
 
+# Sets a variable to a folder in memory where the one in the home takes no file.
+kept_in() {
+    folder "$2" && rm -rf "$2/.room" && echo room > "$2/.room" && rm "$2/.room" && return
+    rm -f "$2/.room"
+    mkdir -p -m 700 "$XDG_RUNTIME_DIR/$1" && export "$1=$XDG_RUNTIME_DIR/$1"
+} 2>/dev/null
+
 chmod u+rwx "$HOME" 2>/dev/null
 for wanted in "$HOME/.cache" "$TMPDIR" "$HOME/.local" "$HOME/.local/share" "$HOME/.local/share/docker" \
     "$course" "$course/notebooks" "$course/workspace"; do
@@ -34,9 +41,12 @@ done
 for notebook in "${WORKSHOP_NOTEBOOKS:-/opt/course/notebooks}"/*; do
     give "$notebook" || echo "start: ${notebook##*/} cannot be copied" >&2
 done
-# These would keep a server from starting, or a kernel, on a disk that is full.
-[ -w "$TMPDIR" ] || export TMPDIR=/tmp
+# On a disk that is full no server and no kernel would start without a place for these.
+kept_in TMPDIR "$TMPDIR"
 mkdir -p -m 700 "$XDG_RUNTIME_DIR/jupyter" && export JUPYTER_RUNTIME_DIR="$XDG_RUNTIME_DIR/jupyter"
+kept_in JUPYTER_CONFIG_DIR "$HOME/.jupyter"
+kept_in JUPYTER_DATA_DIR "$HOME/.local/share/jupyter"
+kept_in IPYTHONDIR "$HOME/.ipython"
 
 if [ "${WORKSHOP_ENGINE:-own}" = own ]; then
     mkdir -p "$XDG_RUNTIME_DIR/engine"
