@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import socket
+import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -126,6 +127,7 @@ def test_who_does_not_read_keeps_no_file_in_memory(server):
     assert (status, len(body)) == (200, TARBALL_BYTES)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a second loopback address without being told")
 def test_whoever_opens_many_connections_leaves_places(server):
     """An address has as many connections as are left free; the next one has its answer, and places come back."""
     server.places = Places(8)
