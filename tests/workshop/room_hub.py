@@ -16,6 +16,7 @@ from dmhelpers.workshop import roster, settings
 from dmhelpers.workshop.settings import Limits, Workshop
 
 CALLBACK = "/services/box/oauth_callback"
+SECRET = "0" * 40
 _CONFIG = """
 from pathlib import Path
 from jupyterhub.proxy import Proxy

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 
 from dmhelpers.workshop.roster import new_code
-from tests.workshop.room_hub import CALLBACK, RoomHub
+from tests.workshop.room_hub import CALLBACK, SECRET, RoomHub
 
 pytest.importorskip("jupyterhub", reason="`make test` installs the extra `workshop`")
 
@@ -72,17 +72,35 @@ def test_a_person_has_few_tokens(hub: RoomHub, ann: requests.Session) -> None:
     assert hub.ask_token(ann, note="again").status_code == 201
 
 
+def open_service(hub: RoomHub, browser: requests.Session) -> str:
+    """Let a browser into a service that the hub knows, as a seat's page does, and return the code for its token."""
+    query = {"client_id": "service-box", "redirect_uri": CALLBACK, "response_type": "code", "state": "s"}
+    answer = browser.get(f"{hub.url}/hub/api/oauth2/authorize", params=query, allow_redirects=False, timeout=10)
+    assert answer.status_code == 302
+    return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+
+
+def token_for(hub: RoomHub, code: str) -> str:
+    """Return the token that a service gets for a code."""
+    form = {"client_id": "service-box", "client_secret": SECRET, "redirect_uri": CALLBACK, "code": code}
+    url = f"{hub.url}/hub/api/oauth2/token"
+    answer = requests.post(url, data={**form, "grant_type": "authorization_code"}, timeout=10)
+    return str(answer.json()["access_token"])
+
+
 def test_the_oldest_logins_into_a_seat_end(hub: RoomHub, ann: requests.Session) -> None:
-    """Opening a seat or service again and again leaves fifty codes at most, and no session's ID of any length."""
+    """Opening a seat again and again leaves the newest fifty codes and tokens, with session IDs cut to 255."""
     ann.cookies.set("jupyterhub-session-id", "s" * 5000, path="/")
-    query = {"client_id": "service-box", "redirect_uri": CALLBACK, "response_type": "code"}
-    for _ in range(60):
-        url = f"{hub.url}/hub/api/oauth2/authorize"
-        answer = ann.get(url, params={**query, "state": secrets.token_hex(8)}, allow_redirects=False, timeout=10)
-        assert answer.status_code == 302
-        assert "code=" in answer.headers["Location"]
+    tokens = [token_for(hub, open_service(hub, ann)) for _ in range(55)]
+    assert asked(hub, "select count(*) from api_tokens where client_id = 'service-box'") == 50
+    assert asked(hub, "select max(length(session_id)) from api_tokens") == 255
+    for token, status in ((tokens[0], 403), (tokens[-1], 200)):
+        asks = {"Authorization": f"token {token}"}
+        assert requests.get(f"{hub.url}/hub/api/user", headers=asks, timeout=10).status_code == status
+    for _ in range(55):
+        open_service(hub, ann)
     assert asked(hub, "select count(*) from oauth_codes") == 50
-    assert asked(hub, "select max(length(session_id)) from oauth_codes") <= 255
+    assert asked(hub, "select max(length(session_id)) from oauth_codes") == 255
 
 
 def test_a_flood_of_wrong_codes_is_told_to_wait_and_keeps_nobody_out(hub: RoomHub) -> None:
