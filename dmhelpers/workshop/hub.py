@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from dmhelpers.engine.labels import COURSE_LABELS
@@ -10,6 +11,7 @@ from dmhelpers.workshop import disks, roster
 from dmhelpers.workshop.settings import WORKSHOP_LABEL, Workshop
 
 LANDING = "/lab/tree/notebooks/00_start_here.ipynb"
+_COPIES_AT_ONCE = 2
 
 
 def configure(c: Any, workshop: Workshop) -> None:
@@ -43,8 +45,10 @@ def _configure_hub(c: Any, workshop: Workshop) -> None:
 
 
 def _configure_people(c: Any, workshop: Workshop) -> None:
+    from dmhelpers.workshop import hub_bounds
     from dmhelpers.workshop.authenticator import RosterAuthenticator
 
+    hub_bounds.hold(c)
     people = roster.load(workshop.roster_file)
     c.JupyterHub.authenticator_class = RosterAuthenticator
     c.RosterAuthenticator.roster_file = str(workshop.roster_file)
@@ -115,8 +119,11 @@ def seat_labels(workshop: Workshop) -> dict[str, str]:
 
 
 def _disk_hook(workshop: Workshop) -> Any:
+    # Of their own: copies for a class that arrives must not take the threads that the hub needs for all else.
+    threads = ThreadPoolExecutor(_COPIES_AT_ONCE, thread_name_prefix="disks")
+
     async def prepare(spawner: Any) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, prepare_disk, workshop, spawner.escaped_name)
+        await asyncio.get_running_loop().run_in_executor(threads, prepare_disk, workshop, spawner.escaped_name)
 
     return prepare
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from dmhelpers.engine.client import endpoint
 from dmhelpers.errors import EngineError, InputError
-from dmhelpers.workshop import cards, guard, packs, roster, seats, settings, template
+from dmhelpers.workshop import cards, guard, kernel_limits, packs, roster, seats, settings, template
 from dmhelpers.workshop.image import IMAGE
 from dmhelpers.workshop.settings import Limits, Workshop
 
@@ -133,6 +133,8 @@ def prepare(workshop: Workshop, wanted: Wanted, say: Say) -> tuple[Workshop, lis
     workshop.folder.mkdir(parents=True, exist_ok=True)
     workshop.folder.chmod(0o700)
     if told := guard.outlook(workshop, len(wanted.names)):
+        say(told)
+    for told in kernel_limits.shortages(len(wanted.names)):
         say(told)
     _open_tun(workshop)
     gateway = seats.make_network(workshop.network, workshop.name)

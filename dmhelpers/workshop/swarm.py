@@ -121,9 +121,10 @@ def configure(c: Any, workshop: SwarmWorkshop) -> None:
 
 
 def _configure_people(c: Any, workshop: SwarmWorkshop) -> None:
-    from dmhelpers.workshop import roster
+    from dmhelpers.workshop import hub_bounds, roster
     from dmhelpers.workshop.authenticator import RosterAuthenticator
 
+    hub_bounds.hold(c)
     people = roster.load(workshop.shared / "roster.json")
     # What `prepare-node --disks` reads on each node.
     (workshop.shared / "seats").write_text("".join(f"{login}\n" for login in people), encoding="utf-8")

@@ -9,6 +9,9 @@ rm -rf $left 2>/dev/null || rootlesskit rm -rf $left || true
 # With a process namespace of its own, all that an engine started ends with it.
 export DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS="--pidns"
 unset DOCKER_HOST
+# An engine that cannot start is tried for as long as the seat runs; its log must not fill the seat's memory.
+log="$XDG_RUNTIME_DIR/engine.log"
+[ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -lt 5000000 ] || : > "$log"
 exec sh /usr/share/docker.io/contrib/dockerd-rootless.sh --config-file /etc/docker/daemon.json \
     --host "unix://$XDG_RUNTIME_DIR/docker.sock" --data-root "$HOME/.local/share/docker" \
-    >>"$XDG_RUNTIME_DIR/engine.log" 2>&1
+    >>"$log" 2>&1
