@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from dmhelpers.cli import make_parser
@@ -21,6 +25,51 @@ def _services(file: str) -> dict[str, Any]:
     return read
 
 
+GIVEN = {
+    "WORKSHOP_SHARED": "/srv/workshop",
+    "WORKSHOP_IMAGE": "registry:5000/seat:1",
+    "WORKSHOP_HUB_IMAGE": "registry:5000/hub:1",
+    "WORKSHOP_PACK": "/srv/pack",
+}
+needs_cli = pytest.mark.skipif(shutil.which("docker") is None, reason="the docker command reads the files")
+
+
+def _as_deployed(given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Return what `docker stack deploy` would deploy from both files, which asks no engine."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("WORKSHOP_")}
+    files = [f"--compose-file={SWARM / one}" for one in ("stack.yaml", "mirror.yaml")]
+    command = ["docker", "--host", "unix:///nonexistent", "stack", "config", *files]
+    return subprocess.run(
+        command,
+        env={**kept, **given},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@needs_cli
+def test_both_files_are_one_stack() -> None:
+    """Docker reads both as one stack, in which seats and mirror have the folder that was named."""
+    done = _as_deployed(GIVEN)
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(done.stdout)["services"]
+    assert services["hub"]["environment"]["WORKSHOP_PACK"] == "/srv/pack"
+    assert services["mirror"]["volumes"][0]["source"] == "/srv/pack"
+    assert services["mirror"]["image"] == "registry:5000/seat:1"
+
+
+@needs_cli
+@pytest.mark.parametrize("lacking", sorted(GIVEN))
+def test_what_must_be_set_is_named(lacking: str) -> None:
+    """Without a variable that has no default nothing is deployed, and Docker names it and says what it is."""
+    done = _as_deployed({name: text for name, text in GIVEN.items() if name != lacking})
+    assert done.returncode != 0
+    assert re.search(rf"required variable {lacking} is missing a value: the \w+", done.stderr)
+
+
 def test_mirror_serves_the_pack_that_seats_have() -> None:
     """mirror.yaml gives seats and mirror one pack, and tells the hub the name and the port that the mirror has."""
     services = _services("mirror.yaml")
@@ -29,9 +78,8 @@ def test_mirror_serves_the_pack_that_seats_have() -> None:
     asked = make_parser().parse_args(mirror["command"][1:])
     assert (asked.command.__name__, str(asked.file)) == ("_serve", "/opt/pack/course-pack.tar")
     assert asked.address == "0.0.0.0"  # noqa: S104  of the container, compared
-    assert mirror["volumes"] == ["${WORKSHOP_PACK}:/opt/pack:ro"]
+    assert [one.rpartition("}")[2] for one in mirror["volumes"]] == [":/opt/pack:ro"]
     assert told["WORKSHOP_MIRROR"] == f"http://mirror:{asked.port}"
-    assert told["WORKSHOP_PACK"].startswith("${WORKSHOP_PACK:?")
     assert {one.removeprefix("WORKSHOP_").lower() for one in told} <= set(SwarmWorkshop.__dataclass_fields__)
 
 
