@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dmhelpers.errors import InputError
-from dmhelpers.workshop import swarm_names, swarm_seat
+from dmhelpers.engine.labels import COURSE_LABELS
+from dmhelpers.errors import InputError, PackError
+from dmhelpers.workshop import swarm_names, swarm_roster, swarm_seat
 
 LANDING = "/lab/tree/notebooks/00_start_here.ipynb"
 _VARIABLE = "WORKSHOP_"
@@ -28,13 +29,14 @@ class SwarmWorkshop:
 
     Args:
         shared: The folder that every node sees under this path: ``homes/`` with the learners' work, ``hub/`` with
-            the hub's own files, ``roster.json``.
+            the hub's own files, and what `swarm_roster` writes.
         image: The image of a learner's seat, with the registry that the nodes pull it from.
         network: The overlay network of the hub and the seats; it must be attachable.
         hub: The name under which a seat finds the hub in that network.
         node_folder: What `prepare-node` made on each node.
         port: The port that the proxy listens on, on the node where the hub runs.
         pack: The folder, on each node, that every seat sees as ``/opt/pack``; ``""`` for none.
+        mirror: The address where builds find the pack's packages, from within the seats' network; ``""`` for none.
         memory_bytes: The most memory that a learner may use, engine included.
         reserved_bytes: The memory that Swarm counts for a seat when it chooses a node.
         cpus: The most processors that a learner may use.
@@ -52,6 +54,7 @@ class SwarmWorkshop:
     node_folder: Path = Path("/run/dmhelpers")
     port: int = 8000
     pack: str = ""
+    mirror: str = ""
     memory_bytes: int = 1_500_000_000
     reserved_bytes: int = 400_000_000
     cpus: float = 1.0
@@ -65,7 +68,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> SwarmWorksh
     """Return the workshop that the variables ``WORKSHOP_SHARED``, ``WORKSHOP_IMAGE``, … describe.
 
     Raises:
-        InputError: One that has no default is missing, or a number is none.
+        InputError: One that has no default is missing, or a number or the mirror's address is none.
     """
     kinds = {"shared": Path, "node_folder": Path, "cpus": float}
     for name in ("port", "memory_bytes", "reserved_bytes", "processes", "idle_after_s"):
@@ -81,7 +84,20 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> SwarmWorksh
                 f"The hub is not told {_VARIABLE}{name.upper()}.",
                 hint="Set it where the stack is deployed; deploy/swarm/README.md lists the variables.",
             )
+    if "mirror" in given:
+        given["mirror"] = _address(given["mirror"])
     return SwarmWorkshop(**given)
+
+
+def _address(text: str) -> str:
+    from dmhelpers.engine.pack.service import checked_url
+
+    try:
+        return checked_url(text)
+    except PackError as error:
+        raise InputError(
+            f"{_VARIABLE}MIRROR is {text!r}, which is no address of a mirror.", hint="Such as: http://192.0.2.10:4873"
+        ) from error
 
 
 def _read(name: str, text: str, kind: Any) -> Any:
@@ -126,8 +142,7 @@ def _configure_people(c: Any, workshop: SwarmWorkshop) -> None:
 
     hub_bounds.hold(c)
     people = roster.load(workshop.shared / "roster.json")
-    # What `prepare-node --disks` reads on each node.
-    (workshop.shared / "seats").write_text("".join(f"{login}\n" for login in people), encoding="utf-8")
+    swarm_roster.write_logins(workshop.shared, people)
     c.JupyterHub.authenticator_class = RosterAuthenticator
     c.RosterAuthenticator.roster_file = str(workshop.shared / "roster.json")
     c.Authenticator.allowed_users = set(people)
@@ -148,12 +163,13 @@ def _configure_seats(c: Any, workshop: SwarmWorkshop) -> None:
     c.SeatSpawner.use_internal_ip = True
     c.SeatSpawner.notebook_dir = "/home/learner/course"
     c.SeatSpawner.default_url = LANDING
-    c.Spawner.environment = dict(swarm_seat.RUNTIME)
+    c.Spawner.environment = swarm_seat.environment(workshop)
     c.SeatSpawner.extra_container_spec = swarm_seat.container_spec()
     c.SeatSpawner.extra_task_spec = {
         "resources": swarm_seat.resources(workshop),
         "restart_policy": {"Condition": "any", "Delay": 1_000_000_000},
     }
+    c.SeatSpawner.extra_create_kwargs = {"labels": dict(COURSE_LABELS)}  # the service's own, beside its container's
     # Not every kernel has ip_vs, which virtual addresses need.
     c.SeatSpawner.extra_endpoint_spec = {"mode": "dnsrr"}
     c.SeatSpawner.seat_mounts = lambda login: swarm_seat.mounts(workshop, login)

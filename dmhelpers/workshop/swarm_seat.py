@@ -6,18 +6,27 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dmhelpers.engine import patience
 from dmhelpers.engine.labels import COURSE, COURSE_LABELS
 
 if TYPE_CHECKING:
     from dmhelpers.workshop.swarm import SwarmWorkshop
 
 SEAT_LABEL = f"{COURSE}.seat"
-"""On every seat's service and on its node-local volume, with the learner as its value."""
+"""On every seat's volume on its node, with the learner as its value."""
 
 RUNTIME = {"XDG_RUNTIME_DIR": "/tmp/run", "DOCKER_HOST": "unix:///tmp/run/docker.sock"}  # noqa: S108
 """Where a seat keeps its sockets: Swarm gives a tmpfs to no other user than root, so it is a folder of ``/tmp``."""
 
+_PATIENCE = "10"
+"""The factor on the course's time limits: as on one machine, many share a node's processors."""
+
 _USER = 1000
+
+
+def environment(workshop: SwarmWorkshop) -> dict[str, str]:
+    """Return the variables of a seat beside its image's: sockets, patience, and the mirror, ``"off"`` for none."""
+    return {**RUNTIME, patience.VARIABLE: _PATIENCE, "WORKSHOP_MIRROR": workshop.mirror or "off"}
 
 
 def container_spec() -> dict[str, Any]:

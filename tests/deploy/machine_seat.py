@@ -20,11 +20,15 @@ import yaml
 from dmhelpers.engine.bases.debian import debian_files
 from dmhelpers.engine.bases.recipe import DebianPackage
 from dmhelpers.engine.embedded.install import find_tool
+from dmhelpers.engine.pack.archive import measured, write
+from dmhelpers.engine.pack.records import Manifest
 from dmhelpers.workshop import swarm_image
 from tests.deploy.swarm_room import REGISTRY, ROOT, SwarmRoom
 
 IMAGE = f"{REGISTRY}/seat:1"
 STACK = ROOT / "deploy" / "swarm" / "stack.yaml"
+PACKAGE = "tiny/-/tiny-1.0.0.tgz"
+"""The one package of the small pack, as its mirror has it."""
 _HUB_CONFIG = """
 import json
 from dmhelpers.workshop import swarm, swarm_seat
@@ -99,12 +103,24 @@ def deploy_hub(room: SwarmRoom) -> None:
         # Not on the first node, which leads the Swarm: the others take half a minute more to go on without it.
         "deploy": {"placement": {"constraints": ["node.role == manager", "node.labels.number != 1"]}},
     }
+    # The image has no tini, and the command is that of mirror.yaml.
+    mirror = {"entrypoint": ["/usr/bin/env"], "volumes": [f"{one}:{one}:ro" for one in folders]}
     extra = room.folder / "override.yaml"
-    extra.write_text(yaml.safe_dump({"services": {"hub": override}}), encoding="utf-8")
-    room.nodes[0].docker(
-        "stack", "deploy", "--detach=true", "--compose-file", str(STACK), "--compose-file", str(extra), "workshop",
-        environment=_settings(room),
-    )  # fmt: skip
+    extra.write_text(yaml.safe_dump({"services": {"hub": override, "mirror": mirror}}), encoding="utf-8")
+    _write_pack(room)
+    files = [text for one in (STACK, STACK.with_name("mirror.yaml"), extra) for text in ("--compose-file", str(one))]
+    room.nodes[0].docker("stack", "deploy", "--detach=true", *files, "workshop", environment=_settings(room))
+
+
+def _write_pack(room: SwarmRoom) -> None:
+    """Write a pack with one small package and no images, as `dmhelpers pack` would."""
+    folder = room.folder / "pack"
+    folder.mkdir()
+    content = room.folder / "tiny.tgz"
+    content.write_bytes(b"packed" * 1000)
+    member = measured(f"npm/tarballs/{PACKAGE}", content)
+    manifest = Manifest("0.1.0", "2026-01-02T03:04:05+00:00", "linux/amd64", (), (), (PACKAGE,), (), (member,))
+    write(folder / "course-pack.tar", manifest, {member.path: content})
 
 
 def _settings(room: SwarmRoom) -> dict[str, str]:
@@ -117,6 +133,7 @@ def _settings(room: SwarmRoom) -> dict[str, str]:
         "WORKSHOP_DISKS": str(own / "run" / "disks"),
         "WORKSHOP_SOCKET": str(own / "docker.sock"),
         "WORKSHOP_IDLE_AFTER_S": "0",
+        "WORKSHOP_PACK": str(room.folder / "pack"),
     }
 
 

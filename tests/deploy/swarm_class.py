@@ -75,11 +75,11 @@ class SwarmClass:
         assert set(made.everyone(Visitor.sign_in)) == {200}
         return made
 
-    def in_seat(self, login: str, *argv: str) -> str:
+    def in_seat(self, login: str, *argv: str, timeout_s: float = 60) -> str:
         """Run a program in a learner's seat and return what it printed."""
         node = self.node_of(login)
         seat = node.docker("ps", "--quiet", f"--filter=name=^seat-{login}\\.").split()[0]
-        return node.docker("exec", seat, *argv)
+        return node.docker("exec", seat, *argv, timeout_s=timeout_s)
 
     def seats(self) -> dict[str, str]:
         """Return the node of each learner's seat, as Swarm has it."""

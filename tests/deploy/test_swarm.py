@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dmhelpers.workshop import roster
-from tests.deploy.machine_seat import deploy_hub, push_image, registry_program
+from tests.deploy.machine_seat import PACKAGE, deploy_hub, push_image, registry_program
 from tests.deploy.swarm_class import SwarmClass
 from tests.deploy.swarm_room import Node, SwarmRoom
 from tests.deploy.visitor import Visitor, until
@@ -26,6 +26,17 @@ _REPORT = """
 from dmhelpers.course import progress, reporting
 progress.note_check("01-a", done=True)
 print(reporting.send(reporting.message())["label"])
+"""
+_FETCH = f"""
+import os, time, urllib.request
+size_bytes, until = 0, time.monotonic() + 100
+while not size_bytes and time.monotonic() < until:
+    try:
+        with urllib.request.urlopen(os.environ["WORKSHOP_MIRROR"] + "/{PACKAGE}", timeout=10) as answer:
+            size_bytes = len(answer.read())
+    except OSError:
+        time.sleep(1)
+print(os.environ["DMHELPERS_PATIENCE"], size_bytes, *os.listdir("/opt/pack"))
 """
 
 
@@ -100,6 +111,19 @@ def test_seat_without_the_nodes_preparation_may_not(taught: SwarmClass) -> None:
     assert node.docker(*usual, image, "sh", "-c", text) == "refused"
 
 
+def test_seats_have_the_pack_and_reach_its_mirror(taught: SwarmClass) -> None:
+    """Every node's seats see the pack, know the mirror by a name that answers there, and are told to be patient."""
+    for login in taught.seats():
+        assert _fetched(taught, login) == "10 6000 course-pack.tar"
+
+
+def test_seats_are_found_by_the_courses_label(taught: SwarmClass) -> None:
+    """The label by which README.md ends a class is on the services of the seats, and on no other."""
+    found = ["service", "ls", "--filter=label=io.dmhelpers.course=1", "--format={{.Name}}"]
+    names = taught.room.living()[0].docker(*found).split()
+    assert sorted(names) == sorted(f"seat-{login}" for login in taught.seats())
+
+
 def test_full_disk_is_its_learners_alone(taught: SwarmClass) -> None:
     """A file of 3 GB ends at the size of the learner's disk and takes no more of the node; neighbours go on."""
     login = taught.visitors[0].login
@@ -145,7 +169,7 @@ def test_hub_survives_its_node(taught: SwarmClass, cards: list[roster.Card]) -> 
     """The power of the hub's node is cut: another manager has the hub, which knows who is signed in and has a seat.
 
     What learners saved and reported is there too, and seats that went on meanwhile let in who signs in anew, which
-    they ask the hub.
+    they ask the hub. The mirror is there, wherever it was.
     """
     taught.room.restart_dead()
     _save(taught)
@@ -160,6 +184,11 @@ def test_hub_survives_its_node(taught: SwarmClass, cards: list[roster.Card]) -> 
     assert _all_read(taught)
     taught.with_new_browsers().wait_for_all(limit_s=60)
     assert _state_of_the_check(taught.enter(cards[-1])) == "passed"
+    assert _fetched(taught, cards[0].login) == "10 6000 course-pack.tar"
+
+
+def _fetched(taught: SwarmClass, login: str) -> str:
+    return taught.in_seat(login, "python", "-c", _FETCH, timeout_s=120)
 
 
 def _save(taught: SwarmClass) -> None:

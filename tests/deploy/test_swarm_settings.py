@@ -49,6 +49,29 @@ def test_stack_sets_every_variable_that_it_can() -> None:
     assert replace(read, network="seats") == swarm.from_environment(GIVEN)
 
 
+@pytest.mark.parametrize("text", ["mirror:4873", "http://", "ftp://mirror"])
+def test_mirror_that_is_no_address_is_named(text: str) -> None:
+    """A mirror's address that seats could not use is refused by the hub, and not by each seat on its own."""
+    with pytest.raises(InputError, match=re.escape(f"WORKSHOP_MIRROR is '{text}'")):
+        swarm.from_environment({**GIVEN, "WORKSHOP_MIRROR": text})
+
+
+@pytest.mark.parametrize(("mirror", "told"), [("", "off"), ("http://mirror:4873/", "http://mirror:4873")])
+def test_seat_is_told_patience_and_mirror(
+    mirror: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on one machine a seat's time limits are ten times the usual, and its builds ask the mirror."""
+    pytest.importorskip("jupyterhub", reason="`make test` installs the extra `workshop`")
+    config = pytest.importorskip("traitlets.config").Config()
+    monkeypatch.setattr(swarm_names, "ask_anew", lambda: None)
+    given = {**GIVEN, "WORKSHOP_SHARED": str(tmp_path), "WORKSHOP_MIRROR": mirror}
+    swarm.configure(config, swarm.from_environment(given))
+    given_to_seats = config.Spawner.environment
+    assert (given_to_seats["DMHELPERS_PATIENCE"], given_to_seats["WORKSHOP_MIRROR"]) == ("10", told)
+    assert swarm_seat.RUNTIME.items() <= given_to_seats.items()
+    assert config.SeatSpawner.extra_create_kwargs == {"labels": {"io.dmhelpers.course": "1"}}
+
+
 def test_seat_has_limits_and_no_device() -> None:
     """A seat is user 1000 with a read-only root, two capabilities, and limits of memory, CPU and processes."""
     workshop = swarm.from_environment(GIVEN)
