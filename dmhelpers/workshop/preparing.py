@@ -164,17 +164,11 @@ def _with_ports(workshop: Workshop, gateway: str, say: Say) -> Workshop:
 
 def enrol(workshop: Workshop, names: Sequence[str]) -> list[roster.Card]:
     """Write the roster: who was on it keeps their code, who is not in `names` is off it, who is new gets a card."""
-    known = roster.load(workshop.roster_file)
-    wanted = {roster.login_of(one): one for one in names}
-    kept = [one for one in known.values() if one.login in wanted or one.instructor]
-    learners, made = roster.enrol(name for login, name in wanted.items() if login not in known)
-    if not any(one.instructor for one in kept):
-        instructors, card = roster.enrol([roster.INSTRUCTOR], instructor=True)
-        learners, made = learners + instructors, made + card
+    people, made = roster.renewed(roster.load(workshop.roster_file), names)
     # The cards first: a code that stands on no card is nobody's, and the next `up` would make none for them.
     written = cards.write(workshop, made) if made else None
     try:
-        roster.save(workshop.roster_file, kept + learners)
+        roster.save(workshop.roster_file, people)
     except BaseException:
         if written:
             written.unlink()

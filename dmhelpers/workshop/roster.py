@@ -101,6 +101,25 @@ def enrol(names: Iterable[str], *, instructor: bool = False) -> tuple[list[Learn
     return learners, cards
 
 
+def renewed(known: Mapping[str, Learner], names: Iterable[str]) -> tuple[list[Learner], list[Card]]:
+    """Let in who is on a list: who was before keeps their code, who is new gets one, who is not in `names` is out.
+
+    Args:
+        known: The roster of before, by login; empty for none.
+        names: The list.
+
+    Returns:
+        Everybody, the instructor too, and the cards of those who are new.
+    """
+    wanted = {login_of(name): name for name in names}
+    kept = [one for one in known.values() if one.login in wanted or one.instructor]
+    learners, cards = enrol(name for login, name in wanted.items() if login not in known)
+    if not any(one.instructor for one in kept):
+        instructors, card = enrol([INSTRUCTOR], instructor=True)
+        learners, cards = learners + instructors, cards + card
+    return kept + learners, cards
+
+
 def new_code() -> str:
     """Return a fresh code of 12 symbols, such as ``k7qd-m3xp-w9ra``: 31 ** 12 of them, about 59 bits."""
     groups = ("".join(secrets.choice(_SYMBOLS) for _ in range(_GROUP_CHARS)) for _ in range(_GROUPS))

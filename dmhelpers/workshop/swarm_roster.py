@@ -13,7 +13,6 @@ from dmhelpers.errors import DmHelpersError, InputError
 from dmhelpers.workshop import roster
 from dmhelpers.workshop.view.cards import cards as page
 
-INSTRUCTOR = "instructor"
 _USAGE = "usage: python -m dmhelpers.workshop.swarm_roster NAMES SHARED URL >cards.html"
 
 
@@ -32,18 +31,7 @@ def enrol(names: Path, shared: Path) -> tuple[list[roster.Learner], list[roster.
     """
     if not shared.is_dir():
         raise InputError(f"There is no folder {str(shared)!r}.", hint="Name the folder that every node sees.")
-    wanted = {roster.login_of(name): name for name in roster.read_names(names)}
-    if INSTRUCTOR in wanted:
-        raise InputError(
-            f"The name {wanted[INSTRUCTOR]!r} gives the instructor's own login.", hint="Leave it out: you get a card."
-        )
-    known = roster.load(shared / "roster.json")
-    kept = [one for one in known.values() if one.login in wanted or one.instructor]
-    learners, made = roster.enrol(name for login, name in wanted.items() if login not in known)
-    if not any(one.instructor for one in kept):
-        instructors, card = roster.enrol([INSTRUCTOR], instructor=True)
-        learners, made = learners + instructors, made + card
-    return kept + learners, made
+    return roster.renewed(roster.load(shared / "roster.json"), roster.read_names(names))
 
 
 def write(shared: Path, people: Iterable[roster.Learner]) -> None:
