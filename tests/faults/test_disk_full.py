@@ -12,6 +12,7 @@ from dmhelpers.engine import bases
 from dmhelpers.engine.client import api, docker_cli
 from dmhelpers.engine.embedded import PrivateEngine, start
 from dmhelpers.errors import BaseImageError, BuildFailed, EngineError
+from dmhelpers.measure.build_plan import inspected
 
 pytestmark = [pytest.mark.private_engine, pytest.mark.usefixtures("broken_engine")]
 
@@ -115,7 +116,7 @@ def test_engine_that_cannot_start_on_a_full_disk(tmp_path, explained) -> None:
 
 
 def test_cleanup_on_a_full_disk(project, broken_engine) -> None:
-    """On a disk without a free byte clean-up still removes images and containers, and tells what it had to keep."""
+    """On a disk without a free byte clean-up removes what it can, tells the rest, and removes that once there is room."""
     built = dm.build(project({"Dockerfile": "FROM shell:1\nRUN dd if=/dev/zero of=/some bs=1M count=30\n"}), tag=TAG)
     file = str(broken_engine.data_root / "hog")
     broken_engine.run_inside(["sh", "-c", f"cat /dev/zero > {file} 2>/dev/null; true"])
@@ -123,8 +124,11 @@ def test_cleanup_on_a_full_disk(project, broken_engine) -> None:
         cleaned = dm.cleanup()
     finally:
         broken_engine.run_inside(["rm", "--force", file])
-    assert cleaned.images == (built.tag,)
     assert all("no space left" in one and "restart the engine" in one for one in cleaned.kept)
+    # Whether the engine finds room for its own notes of a removal depends on the last block of the disk.
+    assert cleaned.images == (built.tag,) or any(built.tag in one for one in cleaned.kept)
     if cleaned.kept:
         broken_engine.stop()
         broken_engine.start()
+        dm.cleanup()
+    assert inspected(built.image_id) is None
