@@ -116,7 +116,7 @@ def test_engine_that_cannot_start_on_a_full_disk(tmp_path, explained) -> None:
 
 
 def test_cleanup_on_a_full_disk(project, broken_engine) -> None:
-    """On a disk without a free byte clean-up removes what it can, tells the rest, and removes that once there is room."""
+    """On a disk without a free byte clean-up removes what it can, tells the rest, and removes that with room."""
     built = dm.build(project({"Dockerfile": "FROM shell:1\nRUN dd if=/dev/zero of=/some bs=1M count=30\n"}), tag=TAG)
     file = str(broken_engine.data_root / "hog")
     broken_engine.run_inside(["sh", "-c", f"cat /dev/zero > {file} 2>/dev/null; true"])
