@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any, Self
 import requests
 
 from dmhelpers.workshop import roster, settings
+from dmhelpers.workshop.preparing import free_port
 from dmhelpers.workshop.settings import Limits, Workshop
 
 CALLBACK = "/services/box/oauth_callback"
@@ -53,10 +53,10 @@ class RoomHub:
     """
 
     def __init__(self, folder: Path) -> None:
-        port = _free_port()
+        port = free_port("127.0.0.1")
         self.folder, self.url = folder, f"http://127.0.0.1:{port}"
         local = {"address": "127.0.0.1", "hub_address": "127.0.0.1", "engine_host": "unix:///none"}
-        ports = {"port": _free_port(), "hub_port": port, "proxy_port": 9, "view_port": 9, "mirror_port": 0}
+        ports = {"port": free_port("127.0.0.1"), "hub_port": port, "proxy_port": 9, "view_port": 9, "mirror_port": 0}
         made = {"name": "test", "folder": folder, "image": "none", "pack": "", "limits": Limits(), "idle_after_s": 0}
         workshop = Workshop(**local, **ports, **made)  # type: ignore[arg-type]
         settings.save(workshop)
@@ -111,9 +111,3 @@ class RoomHub:
 def xsrf(browser: requests.Session) -> str:
     """Return the hub's token for forms."""
     return next((one.value or "" for one in browser.cookies if one.name == "_xsrf" and one.path == "/hub/"), "")
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
