@@ -79,7 +79,9 @@ class Visitor:
         deadline = time.monotonic() + limit_s
         while True:
             asked = self.call("POST", f"/hub/api/users/{self.login}/server")
-            if asked.status_code in (201, 202, 400):  # 400: it is starting, or runs
+            if asked.status_code in (201, 202):
+                break
+            if asked.status_code == 400 and self._runs():  # and is not about to stop
                 break
             self._wait(deadline, f"the hub answered {asked.status_code} to a start")
         while True:
@@ -131,6 +133,10 @@ class Visitor:
         finally:
             kernel.close()
             self.call("DELETE", f"{base}/{kernel_id}")
+
+    def _runs(self) -> bool:
+        state = self.call("GET", f"/hub/api/users/{self.login}")
+        return bool(state.status_code == 200 and state.json()["server"] and not state.json()["pending"])
 
     def _make_token(self) -> None:
         made = self.session.post(

@@ -17,7 +17,7 @@ from dmhelpers.workshop.image import IMAGE
 from dmhelpers.workshop.settings import Limits, Workshop
 
 Say = Callable[[str], None]
-LEAST_IDLE_S = 15
+LEAST_IDLE_S = 30
 """More than the 10 s that may pass until the hub knows that a seat is in use."""
 TUN = Path("/dev/net/tun")
 _TUN_MODE = 0o666

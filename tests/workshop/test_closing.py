@@ -1,4 +1,4 @@
-"""A workshop that stops: seats that nobody uses, a machine that crashes, a closing that fails; no work is lost."""
+"""A workshop that stops: killed processes, a machine that crashes, a closing that fails; no work is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ import pytest
 from dmhelpers.errors import EngineError, InputError
 from dmhelpers.workshop import control, disks, preparing, seats, services, settings
 from dmhelpers.workshop.learner import Visitor
-from dmhelpers.workshop.preparing import LEAST_IDLE_S
 from dmhelpers.workshop.settings import Limits, Workshop
 from tests.workshop.conftest import hold_nothing_is_left, until
 
@@ -48,10 +47,6 @@ class Class:
     kept: Path
     work: dict[str, bytes] = field(default_factory=dict)
 
-    def running(self) -> set[str]:
-        """Return who has a seat that runs."""
-        return {one.login for one in seats.all_seats(self.workshop) if one.running}
-
     def sit_down(self, *visitors: Visitor) -> None:
         """Log people in, with the codes that they have, and start their seats."""
         with ThreadPoolExecutor(len(visitors)) as pool:
@@ -66,9 +61,9 @@ class Class:
 
 @pytest.fixture(scope="module")
 def opened(home, tmp_path_factory) -> Iterator[Class]:
-    """Open a workshop whose seats are stopped soon when unused; two learners come in and write something."""
+    """Open a workshop; two learners come in and write something."""
     limits = Limits(memory_bytes=1_000_000_000, disk_bytes=500_000_000)
-    wanted = preparing.Wanted(("Ann", "Ben"), port=0, limits=limits, idle_after_s=LEAST_IDLE_S, name=NAME)
+    wanted = preparing.Wanted(("Ann", "Ben"), port=0, limits=limits, name=NAME)
     unfinished = settings.folder_of(NAME) / "disks" / f"{disks.UNFINISHED}.img"
     unfinished.parent.mkdir(parents=True)
     unfinished.write_bytes(b"what an `up` that was killed had made of it")
@@ -87,21 +82,6 @@ def opened(home, tmp_path_factory) -> Iterator[Class]:
     finally:
         if control.exists(NAME):
             control.down(NAME, discard=True)
-
-
-def test_a_seat_that_is_not_used_is_stopped_and_starts_again_with_its_work(opened, record_property):
-    """A seat without a request is stopped, one that is used goes on; the next visit finds the work."""
-
-    def ann_is_gone() -> bool:
-        assert opened.ben.call("GET", "/user/ben/api/status").status_code == 200
-        time.sleep(1)
-        return "ann" not in opened.running()
-
-    taken = until(ann_is_gone, 4 * LEAST_IDLE_S)
-    record_property("idle_seat_stopped_s", round(taken, 1))
-    assert opened.running() == {"ben"}
-    opened.ann.start_seat(limit_s=180)
-    opened.hold_work(opened.ann)
 
 
 def test_up_after_a_killed_supervisord_leaves_the_seats_of_use(opened):
@@ -213,13 +193,6 @@ def test_closing_saves_each_learners_course_and_leaves_nothing(opened):
             assert archive.extractfile(f"{login}/diary.txt").read() == opened.work[login]
             if login == "ann":
                 assert archive.extractfile("ann/bulk").read() == opened.work["bulk"]
-
-
-@pytest.mark.parametrize("idle", [-1, 1, LEAST_IDLE_S - 1])
-def test_a_time_unused_that_the_hub_cannot_know_is_refused(idle, tmp_path):
-    """Seats in use would be stopped if the time were shorter than the hub needs to know of it."""
-    with pytest.raises(InputError, match=f"after {idle} s"):
-        preparing.planned(preparing.Wanted(("Ann",), port=0, idle_after_s=idle), tmp_path)
 
 
 def test_a_learners_disk_that_cannot_be_copied_takes_no_room(tmp_path):
