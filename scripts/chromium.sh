@@ -10,7 +10,7 @@ if [ -f /etc/debian_version ] && [ "$(id -u)" -eq 0 ]; then
     echo "browser: installing chromium from the distribution's packages (about 300 MB)"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    exec apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends chromium fonts-dejavu-core >/dev/null
+    exec apt-get install -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 --no-install-recommends chromium fonts-dejavu-core >/dev/null
 fi
 echo "browser: the browser tests need Chromium, and there is none on PATH." >&2
 echo "Install it (Debian: sudo apt-get install chromium), then run again: make test-browser" >&2

@@ -9,4 +9,4 @@ fi
 echo "debootstrap: installing it from the distribution's packages"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends debootstrap >/dev/null
+apt-get install -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 --no-install-recommends debootstrap >/dev/null

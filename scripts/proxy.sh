@@ -7,6 +7,6 @@ if ! command -v configurable-http-proxy >/dev/null 2>&1 && ! command -v npm >/de
     echo "proxy: installing Node.js and npm from the distribution's packages"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends nodejs npm >/dev/null
+    apt-get install -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 --no-install-recommends nodejs npm >/dev/null
 fi
 exec .venv/bin/python -m dmhelpers.workshop.proxy

@@ -38,7 +38,7 @@ install_venv_module() {
     DEBIAN_FRONTEND=noninteractive
     export DEBIAN_FRONTEND
     apt-get update -qq >&2
-    apt-get install -y -qq -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=false \
+    apt-get install -y -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 -o APT::Keep-Downloaded-Packages=false \
         --no-install-recommends "$package" >/dev/null
 }
 

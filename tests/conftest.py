@@ -9,6 +9,7 @@ import shutil
 import sys
 import tarfile
 import textwrap
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -64,6 +65,14 @@ def _private_engine_missing() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def patience_by_default() -> None:
+    """Give the course's own time limits four times as long: on a busy machine a test holds its rule, not a speed."""
+    from dmhelpers.engine.patience import VARIABLE
+
+    os.environ.setdefault(VARIABLE, "4")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give the tests a state folder of their own, and leave them the person's downloads.
 
@@ -111,6 +120,37 @@ def project(tmp_path: Path) -> Project:
         return folder
 
     return write
+
+
+@pytest.fixture
+def limit_begins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the time limit of builds begin when a step runs: `limit_begins("RUN npm ci")`.
+
+    Where the machine is busy, a limit of a few seconds would else be over before the step has begun. With `printed`,
+    it begins when the step has printed that.
+    """
+    from dmhelpers.engine.patience import VARIABLE
+    from dmhelpers.measure.events import Progress
+
+    def begin(step: str, *, printed: str = "") -> None:
+        begun, feed = threading.Event(), Progress.feed
+
+        def fed(self: Progress, value: Any) -> None:
+            feed(self, value)
+            running = (one for one in self.vertexes.values() if step in one.name and one.started and not one.done)
+            if any(printed in self.log_of(one.digest) for one in running):
+                begun.set()
+
+        class Timer(threading.Timer):
+            def run(self) -> None:
+                begun.wait(300)
+                super().run()
+
+        monkeypatch.setattr(Progress, "feed", fed)
+        monkeypatch.setattr(threading, "Timer", Timer)
+        monkeypatch.setenv(VARIABLE, "1")
+
+    return begin
 
 
 @dataclass(frozen=True)
@@ -188,7 +228,7 @@ def unchanged_engine() -> Iterator[EngineState]:
         _hold_ledger_is_empty()
         return
     after = engine_state()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 60
     while after != before and time.monotonic() < deadline:  # a container of somebody else that is just ending
         time.sleep(0.2)
         after = engine_state()
@@ -235,7 +275,7 @@ class Foreign:
         folder.mkdir()
         (folder / "theirs").write_text(name)
         (folder / "Dockerfile").write_text(f"FROM {base}\nCOPY theirs /\n")
-        docker_cli(["buildx", "build", "--provenance=false", "-t", name, str(folder)], timeout_s=60)
+        docker_cli(["buildx", "build", "--provenance=false", "-t", name, str(folder)], timeout_s=120)
         self.names.append(name)
         return name
 

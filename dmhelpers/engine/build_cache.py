@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dmhelpers.engine.client import api, engine_answers, get_json
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import EngineRefused
 
 _IDS_A_REQUEST = 100
@@ -92,13 +93,13 @@ def remove_cache_records(ids: Iterable[str]) -> int:
 
 
 def _patiently(ask: Callable[[], _Answer]) -> _Answer:
-    """Ask, and for a second ask again while the engine's disk is full.
+    """Ask, and for some seconds ask again while the engine's disk is full.
 
     BuildKit writes to its disk even to list its records; right after a build that filled the disk it
     cannot, and a moment later, when it has let go of what failed, it can. A prune that failed is not
     repeated: what it left is not touched by a second one until the engine was restarted.
     """
-    for _ in range(_TRIES - 1):
+    for _ in range(int(patient(_TRIES)) - 1):
         try:
             return ask()
         except EngineRefused as error:

@@ -90,14 +90,20 @@ def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
         remove_cache_records(ours)
         remaining = [one for one in cache_records() if one.record_id in ours] if ours else []
     except EngineRefused as error:
-        cure = "Make room on the engine's disk, restart the engine, then run this again."
-        return 0, (f"the build cache: {error.message} {cure}",)
+        return 0, (_not_removed("the build cache", error),)
     left = {one.record_id for one in remaining}
     ledger.record(engine_id, "cache", left)
     ledger.forget(engine_id, "cache", recorded - left)
     if not left:
         spans.forget(engine_id)
     return len(ours - left), _still_in_use(remaining)
+
+
+def _not_removed(what: str, error: EngineError) -> str:
+    """Say what could not be removed, why, and what to do; a full disk leaves an engine nothing to remove with."""
+    full = "no space left on device" in error.message
+    cure = "Make room on the engine's disk, restart the engine, then run this again." if full else error.hint
+    return f"{what}: {error.message} {cure}"
 
 
 def _still_in_use(remaining: list[CacheRecord]) -> tuple[str, ...]:
@@ -155,7 +161,7 @@ def _remove_images(engine_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         try:
             removed, reason = _remove_image(engine_id, one)
         except EngineError as error:
-            removed, reason = [], f"{_names(one)[0]}: {error.message}"
+            removed, reason = [], _not_removed(_names(one)[0], error)
             stuck.add(one["Id"])
         gone += removed
         if reason:

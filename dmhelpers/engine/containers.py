@@ -193,7 +193,7 @@ def _why_silent(container_id: str, url: str, ready_within_s: float) -> str:
     reason = "no answer"
     while time.monotonic() < deadline and _is_running(container_id):
         try:
-            requests.get(url, timeout=2, proxies={"http": ""})
+            requests.get(url, timeout=patient(2), proxies={"http": ""})
         except requests.exceptions.RequestException as error:
             reason = type(error).__name__
             time.sleep(0.05)

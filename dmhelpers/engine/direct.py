@@ -11,6 +11,8 @@ import os
 import socket
 import threading
 
+from dmhelpers.engine.patience import patient
+
 _TIME_LIMIT_S = 60
 _SCHEME = "unix://"
 _kept = threading.local()
@@ -44,7 +46,7 @@ def get(host: str, path: str) -> bytes | None:
 
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_TIME_LIMIT_S)
+        super().__init__("localhost", timeout=patient(_TIME_LIMIT_S))
         self._path = path
 
     def connect(self) -> None:

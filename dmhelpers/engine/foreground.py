@@ -14,7 +14,7 @@ from dmhelpers.engine.client import api, endpoint, engine_answers
 from dmhelpers.errors import EngineRefused
 
 OUTPUT_LIMIT_BYTES = 1_000_000
-_DRAINED_WITHIN_S = 30.0
+_DRAINED_WITHIN_S = 120.0
 _NOT_STARTED = {
     "executable file not found": 127,
     "no such file or directory": 127,

@@ -51,7 +51,7 @@ def forget_info() -> None:
 def buildx_version() -> str:
     """Return buildx's version as it prints it, without a leading ``v``; ``""`` where there is none."""
     try:
-        text = docker_cli(["buildx", "version"], timeout_s=20).stdout
+        text = docker_cli(["buildx", "version"], timeout_s=60).stdout
     except CommandFailed:
         return ""
     found = re.search(r"\bv?(\d+\.\d+\.\d+[^\s]*)", text)

@@ -33,7 +33,7 @@ def cached(tmp_path):
         lines = ["FROM scratch", *(f"COPY f /{name}-{number}" for number in range(3))]
         (tmp_path / name / "Dockerfile").write_text("\n".join(lines))
         asked = ["buildx", "build", "--provenance=false", "--output=type=cacheonly", str(tmp_path / name)]
-        docker_cli(asked, timeout_s=60)
+        docker_cli(asked, timeout_s=120)
         return {one.record_id for one in cache_records() if f"/{name}-" in one.description}
 
     suffix = uuid.uuid4().hex[:8]

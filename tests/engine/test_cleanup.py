@@ -9,11 +9,11 @@ import pytest
 import dmhelpers as dm
 from dmhelpers.engine import ledger
 from dmhelpers.engine.build_cache import CacheRecord, cache_records
-from dmhelpers.engine.cleanup import _still_in_use
+from dmhelpers.engine.cleanup import _not_removed, _still_in_use
 from dmhelpers.engine.client import api, docker_cli
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS
-from dmhelpers.errors import NameTaken
+from dmhelpers.errors import EngineRefused, NameTaken
 from dmhelpers.measure.events import moment
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("unchanged_engine")]
@@ -154,7 +154,7 @@ def test_build_cache_of_others_stays(built, tmp_path):
     (tmp_path / "b").write_text(uuid.uuid4().hex)
     (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY b /somebodys-own-name\n")
     asked = ["buildx", "build", "--provenance=false", "--output=type=cacheonly", str(tmp_path)]
-    docker_cli(asked, timeout_s=60)
+    docker_cli(asked, timeout_s=120)
 
     def theirs():
         return {one.record_id for one in cache_records() if "somebodys-own-name" in one.description}
@@ -220,3 +220,11 @@ def test_cache_that_the_engine_holds_is_said():
     assert said.startswith("2 build cache records")
     assert "restart" in said
     assert _still_in_use(held[2:]) == ()
+
+
+def test_what_could_not_be_removed_is_told_with_its_cure():
+    """On a full disk the cure is room and a restart, else what the engine's own error says to do."""
+    full = _not_removed("a:1", EngineRefused("It said: no space left on device", hint="x"))
+    assert full.startswith("a:1: It said: no space left on device Make room")
+    assert "restart the engine" in full
+    assert _not_removed("a:1", EngineRefused("It is away.", hint="Start it.")) == "a:1: It is away. Start it."

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from dmhelpers.engine import doctor_checks as checks
-from dmhelpers.engine.doctor import Check, Examination, Report, doctor, examine
+from dmhelpers.engine.doctor import TOTAL_LIMIT_S, Check, Examination, Report, doctor, examine
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.probe import Probed
 from dmhelpers.errors import EngineError
 
@@ -41,13 +42,13 @@ def _raise(error: Exception) -> Any:
 
 @pytest.mark.engine
 def test_engine_that_works_is_found_to_work(unchanged_engine: object) -> None:
-    """On a working engine the rows stand in order, a container has run, and it takes at most ten seconds."""
+    """On a working engine the rows stand in order, a container has run, and it takes no longer than it may."""
     report = doctor()
     rows = {check.name: check for check in report}
     assert list(rows) == NAMES
     for name in ("docker command", "engine", "container runs", "engine version", "buildx", "clock"):
         assert rows[name].status == "ok", rows[name]
-    assert report.duration_s < 11
+    assert report.duration_s < patient(TOTAL_LIMIT_S) + 1
 
 
 @pytest.mark.engine
@@ -84,14 +85,15 @@ def test_hanging_check_stops_no_other() -> None:
     hanging = threading.Event()
     report = examine(
         [
-            Examination("hangs", lambda: Check("hangs", "ok" if hanging.wait(30) else "fix", ""), limit_s=0.2),
-            Examination("works", lambda: Check("works", "ok", "fine")),
-        ]
+            Examination("hangs", lambda: Check("hangs", "ok" if hanging.wait(300) else "fix", ""), limit_s=0.2),
+            Examination("works", lambda: Check("works", "ok", "fine"), limit_s=60),
+        ],
+        total_limit_s=120,
     )
     hanging.set()
     assert [check.status for check in report] == ["fix", "ok"]
     assert "no answer" in report.checks[0].detail
-    assert report.duration_s < 5
+    assert report.duration_s < 200
 
 
 def test_failing_check_stops_no_other() -> None:
@@ -109,13 +111,17 @@ def test_failing_check_stops_no_other() -> None:
 
 
 def test_all_checks_together_keep_the_total_limit() -> None:
-    """However many checks hang, the report comes at the total limit."""
-    begun = time.monotonic()
+    """However many checks hang, and whatever each may take, the report comes at the total limit."""
+    hanging, begun = threading.Event(), time.monotonic()
     examine(
-        [Examination(str(n), lambda: _raise(EngineError(str(time.sleep(3)), hint=""))) for n in range(8)],
+        [
+            Examination(str(n), lambda: _raise(EngineError(str(hanging.wait(300)), hint="")), limit_s=300)
+            for n in range(8)
+        ],
         total_limit_s=0.3,
     )
-    assert time.monotonic() - begun < 2
+    hanging.set()
+    assert time.monotonic() - begun < 200
 
 
 def test_report_reads_plainly() -> None:

@@ -94,7 +94,7 @@ def test_socket_that_may_not_be_opened_is_told_with_the_next_step(command: list[
         text=True,
         env=environment,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 1, done.stdout + done.stderr
     assert "permission denied" in done.stdout + done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dmhelpers.engine.client import docker_cli
-from dmhelpers.engine.embedded import PrivateEngine
+from dmhelpers.engine.embedded import PrivateEngine, state
 from dmhelpers.engine.embedded.namespaces import Namespaces
 from dmhelpers.engine.probe import image_archive, program
 
@@ -24,26 +24,42 @@ def _architecture() -> str:
 def _run_container(host: str, folder: Path) -> str:
     archive = folder / "probe.tar"
     archive.write_bytes(image_archive(_architecture(), "private-probe:1"))
-    docker_cli(["--host", host, "load", "--input", str(archive)], timeout_s=60)
-    return docker_cli(["--host", host, "run", "--rm", "private-probe:1"], timeout_s=60).stdout
+    docker_cli(["--host", host, "load", "--input", str(archive)], timeout_s=120)
+    return docker_cli(["--host", host, "run", "--rm", "private-probe:1"], timeout_s=120).stdout
 
 
-def _bridges() -> list[str]:
-    return sorted(one.name for one in Path("/sys/class/net").iterdir() if one.name.startswith(("docker", "br-")))
+def _default_bridge() -> str:
+    """Return the number of the default bridge in this network, ``""`` where none is; others come and go."""
+    try:
+        return Path("/sys/class/net/docker0/ifindex").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _hold_it_is_apart(engine: PrivateEngine) -> None:
+    """Hold that the engine's bridge is in a network of its own, so that none of it can appear here."""
+    assert Path(f"/proc/{engine.pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+    assert "docker0" in engine.run_inside(["cat", "/proc/net/dev"])
+
+
+def _groups(name: str) -> list[str]:
+    """Return the control groups of this name; other engines' come and go while they are looked for."""
+    return [folder for folder, names, _ in os.walk("/sys/fs/cgroup") if name in names]
 
 
 @pytest.mark.parametrize("store", ["overlay2", "containerd"])
 def test_runs_containers_and_leaves_nothing(store: str, tmp_path: Path) -> None:
     """In either image store it runs a container; afterwards its folder, groups, mounts and processes are gone."""
-    bridges = _bridges()
+    bridge = _default_bridge()
     with PrivateEngine(image_store=store) as engine:
         assert "a container ran" in _run_container(engine.host, tmp_path)
-        pid = engine.pid
+        _hold_it_is_apart(engine)
+        pid, ticks = engine.pid, state.start_ticks(engine.pid) or 0
     assert not engine.folder.exists()
-    assert not Path(f"/proc/{pid}").exists()
-    assert not [*Path("/sys/fs/cgroup").glob(f"**/{engine.name}")]
+    assert not state.runs(pid, ticks)
+    assert not _groups(engine.name)
     assert engine.folder.name not in Path("/proc/self/mountinfo").read_text()
-    assert _bridges() == bridges
+    assert _default_bridge() == bridge
 
 
 def test_killed_engine_starts_again_with_its_images(tmp_path: Path) -> None:
@@ -53,7 +69,7 @@ def test_killed_engine_starts_again_with_its_images(tmp_path: Path) -> None:
         engine.kill()
         assert (engine.folder / "dockerd.pid").exists()
         engine.start()
-        assert "private-probe" in docker_cli(["--host", engine.host, "images"], timeout_s=30).stdout
+        assert "private-probe" in docker_cli(["--host", engine.host, "images"], timeout_s=120).stdout
 
 
 def test_disk_of_its_own_is_as_small_as_asked(tmp_path: Path) -> None:
@@ -84,12 +100,13 @@ def test_first_engine_does_not_notice(tmp_path: Path) -> None:
     """While a private engine comes and goes, a container of the first engine is run and its bridge stays."""
     from dmhelpers.engine.probe import probe
 
-    bridges = _bridges()
-    with PrivateEngine():
-        probe()
-        assert _bridges() == bridges
-    probe()
-    assert _bridges() == bridges
+    bridge = _default_bridge()
+    with PrivateEngine() as engine:
+        probe(time_limit_s=120)
+        _hold_it_is_apart(engine)
+        assert _default_bridge() == bridge
+    probe(time_limit_s=120)
+    assert _default_bridge() == bridge
 
 
 def test_program_is_for_this_machine() -> None:

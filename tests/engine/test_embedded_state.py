@@ -31,8 +31,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process that would sleep for a minute."""
-    with subprocess.Popen(["sleep", "60"]) as process:
+    """Start a process that would sleep for ten minutes."""
+    with subprocess.Popen(["sleep", "600"]) as process:
         yield process
         process.kill()
 
@@ -65,13 +65,13 @@ def test_broken_state_file_is_no_engine(text: str) -> None:
 
 def test_end_waits_until_the_process_is_gone(sleeper: subprocess.Popen[bytes]) -> None:
     """A process that is ended is gone when the call returns."""
-    assert state.end(sleeper.pid, state.start_ticks(sleeper.pid), grace_s=5)
+    assert state.end(sleeper.pid, state.start_ticks(sleeper.pid), grace_s=60)
     assert state.start_ticks(sleeper.pid) is None
 
 
 def test_end_kills_what_does_not_listen() -> None:
     """A process that ignores the request is killed after the grace time."""
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         assert state.end(process.pid, state.start_ticks(process.pid), grace_s=0.3)
@@ -131,7 +131,7 @@ def test_program_that_ends_at_once_is_told_with_its_last_word(tmp_path: Path) ->
     log = tmp_path / "log"
     process = start.launch(["sh", "-c", "echo failed to start daemon: no room; exit 1"], log)
     with pytest.raises(EngineError, match=r"ended with 1[\s\S]*no room"):
-        start.wait_until_ready(process, log, lambda: False, limit_s=10)
+        start.wait_until_ready(process, log, lambda: False, limit_s=120)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class Machine:
         """Run the command inside and return both of its streams."""
         environment = {"DMHELPERS_HOME": str(self.home), "DOCKER_HOST": ""}
         done = self.namespaces.run(
-            [sys.executable, "-m", "dmhelpers", *arguments], timeout_s=120, check=False, environment=environment
+            [sys.executable, "-m", "dmhelpers", *arguments], timeout_s=300, check=False, environment=environment
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -63,7 +63,9 @@ def test_killed_engine_is_started_again(machine: Machine) -> None:
     """An engine that was killed leaves pid files and a socket; none of them keeps `up` from starting a new one."""
     machine.dmhelpers("engine", "up")
     killed = str(machine.state["pid"])
-    machine.namespaces.run(["sh", "-c", f"kill -KILL {killed}"])
+    machine.namespaces.run(
+        ["sh", "-c", f"kill -KILL {killed}; while readlink /proc/{killed}/exe; do sleep 0.05; done"]
+    )
     assert "No Docker Engine answers" in machine.dmhelpers("engine", "status")
     assert "Starting Docker Engine" in machine.dmhelpers("engine", "up")
     assert str(machine.state["pid"]) != killed

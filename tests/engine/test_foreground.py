@@ -95,7 +95,7 @@ class TestOnEngine:
         made = api().create_container(BASE, ["/no/such"], labels=COURSE_LABELS)["Id"]
         try:
             for _ in range(2):
-                code, stdout, stderr = foreground.run_to_end(made, 20)
+                code, stdout, stderr = foreground.run_to_end(made, 120)
                 assert (code, stdout) == (127, "")
                 assert "no such file or directory" in stderr
         finally:

@@ -50,7 +50,7 @@ from dmhelpers.engine import ledger
 ledger.record({ENGINE!r}, "image", [f"{{sys.argv[1]}}-{{n}}" for n in range(200)])
 """
     writers = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("a", "b", "c")]
-    assert [one.wait(60) for one in writers] == [0, 0, 0]
+    assert [one.wait(300) for one in writers] == [0, 0, 0]
     assert len(ledger.recorded(ENGINE, "image")) == 600
 
 

@@ -33,11 +33,13 @@ def test_program_runs_without_a_container(tmp_path: Path) -> None:
     path = tmp_path / "probe"
     path.write_bytes(probing.program({"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]))
     path.chmod(0o755)
-    done = subprocess.run([path], capture_output=True, check=True, timeout=10)
-    told = probing.read_output(done.stdout)
-    disk = os.statvfs("/")
+    before = os.statvfs("/")
+    done = subprocess.run([path], capture_output=True, check=True, timeout=300)
+    told, disk = probing.read_output(done.stdout), os.statvfs("/")
     assert told.disk_total_bytes == disk.f_blocks * disk.f_frsize
-    assert told.disk_free_bytes == pytest.approx(disk.f_bavail * disk.f_frsize, rel=0.05)
+    # Others write to the disk meanwhile.
+    least, most = sorted(one.f_bavail * one.f_frsize for one in (before, disk))
+    assert least * 0.95 <= told.disk_free_bytes <= most * 1.05
 
 
 def test_other_output_is_an_error() -> None:
@@ -60,7 +62,7 @@ def test_image_is_the_same_every_time() -> None:
 @pytest.mark.engine
 def test_container_runs_and_nothing_stays(unchanged_engine: object) -> None:
     """A container runs on the engine and tells its disk; no image and no container of it is left."""
-    told = probing.probe()
+    told = probing.probe(time_limit_s=120)
     assert 0 < told.disk_free_bytes < told.disk_total_bytes
     _assert_no_trace()
 
@@ -70,7 +72,7 @@ def test_nothing_stays_of_a_probe_that_fails(unchanged_engine: object, monkeypat
     """If the container cannot start, the error comes through and its image and container are removed all the same."""
     monkeypatch.setattr(probing, "program", lambda _architecture: b"no program")
     with pytest.raises(EngineError):
-        probing.probe()
+        probing.probe(time_limit_s=120)
     _assert_no_trace()
 
 

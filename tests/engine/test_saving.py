@@ -72,7 +72,7 @@ def test_an_engine_that_breaks_off_is_an_error_of_the_course(monkeypatch, tmp_pa
         thread.start()
         with pytest.raises(EngineError), stream:
             pytest.fail("there is no stream")
-        thread.join(timeout=10)
+        thread.join(timeout=300)
 
 
 def test_what_came_with_the_head_comes_first():

@@ -65,7 +65,7 @@ def dead_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str
 class Watch:
     """Waiting for what happens elsewhere on this machine, instead of sleeping."""
 
-    limit_s: float = 90.0
+    limit_s: float = 300.0
 
     def until(self, holds: Callable[[], Any], what: str) -> Any:
         """Return the first true answer; fail after the limit."""
@@ -163,12 +163,12 @@ def broken_engine(
     monkeypatch.delenv("DMHELPERS_SHARED_ENGINE", raising=False)
     _forget()
     image, container, volume = _STRANGERS
-    if not docker_cli(["images", "--quiet", SHELL], timeout_s=30).stdout:
+    if not docker_cli(["images", "--quiet", SHELL], timeout_s=120).stdout:
         label = "io.dmhelpers.course=1"
-        docker_cli(["import", str(shell_archive), SHELL], timeout_s=60)
-        docker_cli(["import", "--change", f"LABEL {label}", str(shell_archive), image], timeout_s=60)
-        docker_cli(["volume", "create", "--label", label, volume], timeout_s=60)
-        docker_cli(["create", "--name", container, "--volume", f"{volume}:/v", image, "/bin/true"], timeout_s=60)
+        docker_cli(["import", str(shell_archive), SHELL], timeout_s=120)
+        docker_cli(["import", "--change", f"LABEL {label}", str(shell_archive), image], timeout_s=120)
+        docker_cli(["volume", "create", "--label", label, volume], timeout_s=120)
+        docker_cli(["create", "--name", container, "--volume", f"{volume}:/v", image, "/bin/true"], timeout_s=120)
     request.getfixturevalue("unchanged_engine")
     yield own_engine
     _forget()

@@ -38,7 +38,13 @@ def room_again(broken_engine, project, watch) -> Iterator[None]:
     broken_engine.run_inside(["fallocate", "--length", "4MiB", file])
     yield
     broken_engine.run_inside(["rm", "--force", file])
-    assert dm.cleanup().kept == ()
+
+    def all_is_cleaned() -> bool:
+        kept = dm.cleanup().kept
+        assert all("still counts it as in use" in one for one in kept), kept
+        return not kept
+
+    watch.until(all_is_cleaned, "the engine to let go of its build cache")
     watch.until(lambda: used_bytes(broken_engine) < 50_000_000, "the engine to give the space back")
     small = project({"Dockerfile": "FROM shell:1\nRUN dd if=/dev/zero of=/ten bs=1M count=10\n"}, name="small")
     assert list(dm.build(small, tag=TAG).stages["state"]) == ["ran"]
@@ -57,7 +63,7 @@ def test_run_that_fills_the_disk(project, explained) -> None:
     with explained(BuildFailed, "disk ran full", "line 2", cure=CURE) as caught:
         dm.build(project({"Dockerfile": "FROM shell:1\nRUN dd if=/dev/zero of=/big bs=1M count=400\n"}), tag=TAG)
     assert caught.value.line == 2
-    assert docker_cli(["images", "--quiet", TAG], timeout_s=30).stdout == ""
+    assert docker_cli(["images", "--quiet", TAG], timeout_s=120).stdout == ""
 
 
 def test_context_that_fills_the_disk(project, explained) -> None:
@@ -92,13 +98,13 @@ def test_base_image_that_does_not_fit(explained, monkeypatch: pytest.MonkeyPatch
     """A base image that the engine has no room for is told as that, and leaves no half of itself."""
     monkeypatch.setenv("DMHELPERS_BASES", "assembled")
     docker_cli(
-        ["run", "--name", "hog", "shell:1", "dd", "if=/dev/zero", "of=/hog", "bs=1M", "count=100"], timeout_s=60
+        ["run", "--name", "hog", "shell:1", "dd", "if=/dev/zero", "of=/hog", "bs=1M", "count=100"], timeout_s=120
     )
     try:
         with explained(BaseImageError, "node:20-alpine", "no space left", cure="docker system df"):
             bases.ensure("node:20-alpine")
     finally:
-        docker_cli(["rm", "--force", "hog"], timeout_s=60)
+        docker_cli(["rm", "--force", "hog"], timeout_s=120)
 
 
 def test_engine_that_cannot_start_on_a_full_disk(tmp_path, explained) -> None:
@@ -124,7 +130,8 @@ def test_cleanup_on_a_full_disk(project, broken_engine) -> None:
         cleaned = dm.cleanup()
     finally:
         broken_engine.run_inside(["rm", "--force", file])
-    assert all("no space left" in one and "restart the engine" in one for one in cleaned.kept)
+    for one in cleaned.kept:
+        assert ("no space left" in one and "restart the engine" in one) or "still counts it as in use" in one
     # Whether the engine finds room for its own notes of a removal depends on the last block of the disk.
     assert cleaned.images == (built.tag,) or any(built.tag in one for one in cleaned.kept)
     if cleaned.kept:

@@ -55,7 +55,7 @@ def test_engine_killed_in_mid_build(doomed, project_in_two_steps, project, expla
     with explained(EngineUnavailable, doomed.host, cure=CURE):
         dm.images()
     doomed.start()
-    assert docker_cli(["images", "--quiet", TAG], timeout_s=30).stdout == ""
+    assert docker_cli(["images", "--quiet", TAG], timeout_s=120).stdout == ""
     mended = project({"Dockerfile": "FROM shell:1 AS builder\nRUN echo first > /first\nRUN echo second > /second\n"})
     built = dm.build(mended, tag=TAG)
     assert list(built.steps["state"])[-2:] == ["cached", "ran"]

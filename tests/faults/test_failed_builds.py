@@ -264,7 +264,7 @@ def test_dockerfile_of_any_name(project) -> None:
 
 def assert_untagged(tag: str) -> None:
     """Hold that the engine has no image of that name."""
-    assert docker_cli(["images", "--quiet", tag], timeout_s=30).stdout == ""
+    assert docker_cli(["images", "--quiet", tag], timeout_s=120).stdout == ""
 
 
 def _empty_tar() -> bytes:

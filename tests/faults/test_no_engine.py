@@ -105,7 +105,7 @@ def test_no_docker_command(monkeypatch: pytest.MonkeyPatch, tmp_path, explained)
     """Without the `docker` command the error says how to get one."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with explained(EngineUnavailable, "no `docker` command", cure="Install"):
-        client.docker_cli(["version"], timeout_s=5)
+        client.docker_cli(["version"], timeout_s=120)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sockets have no permissions there")
@@ -120,7 +120,7 @@ def test_socket_without_permission(short_folder) -> None:
             [sys.executable, "-c", AS_NOBODY, f"unix://{path}"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     assert done.returncode == 0, done.stderr

@@ -392,7 +392,7 @@ def test_stages_are_those_that_buildkit_lists(project, rule):
     if text.startswith("# syntax"):
         pytest.skip("a syntax line makes BuildKit pull a frontend")
     folder = project({"Dockerfile": text.encode()})
-    answer = docker_cli(["buildx", "build", "--call=targets,format=json", "--", str(folder)], timeout_s=60)
+    answer = docker_cli(["buildx", "build", "--call=targets,format=json", "--", str(folder)], timeout_s=120)
     targets = json.loads(answer.stdout)["targets"]
     stages = read_dockerfile(folder).stages
     assert [(one.get("name"), one["location"]["ranges"][0]["start"]["line"]) for one in targets] == [

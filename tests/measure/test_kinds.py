@@ -363,7 +363,7 @@ def images(tmp_path):
         command = ["buildx", "build", "--quiet", "--provenance=false", "--load", "--target", stage]
         docker_cli([*command, "-t", f"{name}:{stage}", str(tmp_path)], timeout_s=120)
     yield {stage: f"{name}:{stage}" for stage in stages}
-    docker_cli(["image", "rm", "--force", *(f"{name}:{stage}" for stage in stages)], timeout_s=60)
+    docker_cli(["image", "rm", "--force", *(f"{name}:{stage}" for stage in stages)], timeout_s=120)
 
 
 @pytest.mark.engine

@@ -139,7 +139,7 @@ def test_several_processes_may_share_the_folder():
         for number in range(3)
     ]
     for worker in workers:
-        _, errors = worker.communicate(timeout=120)
+        _, errors = worker.communicate(timeout=300)
         assert (worker.returncode, errors) == (0, "")
     left = [path.name for path in files()] if (cache_folder() / "layers").is_dir() else []
     assert not [name for name in left if name.startswith("part-")]

@@ -171,7 +171,7 @@ def tiny_image(tmp_path):
         ["buildx", "build", "--quiet", "--provenance=false", "--load", "-t", tag, str(tmp_path)], timeout_s=120
     )
     yield tag
-    docker_cli(["image", "rm", "--force", tag], timeout_s=60)
+    docker_cli(["image", "rm", "--force", tag], timeout_s=120)
 
 
 @pytest.mark.engine

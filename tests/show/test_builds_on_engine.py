@@ -292,11 +292,12 @@ def test_a_failing_run(shell_project, tag):
     assert "about to fail" in caught.value.log
 
 
-def test_a_time_limit(shell_project, tag):
+def test_a_time_limit(shell_project, tag, limit_begins):
     """A RUN that never ends is cancelled at the time limit, and nothing is tagged."""
     folder = shell_project("RUN sleep 300\n")
+    limit_begins("sleep 300")
     with pytest.raises(BuildTimeLimitReached, match="sleep 300"):
-        quiet(folder, tag, time_limit_s=4)
+        quiet(folder, tag, time_limit_s=1)
     assert dm.images(tag).empty
 
 

@@ -20,6 +20,7 @@ from dmhelpers.engine.bases.tree import text_entry, write_tar
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE_LABELS, PACK_MIRROR
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.places import cache_folder
 
 BUNDLE_PATH = "/etc/ssl/certs/ca-certificates.crt"
@@ -103,7 +104,7 @@ def _run(image_id: str, command: tuple[str, ...]) -> tuple[int, str]:
         with engine_answers():
             api().start(container)
             try:
-                exit_code = int(api().wait(container, timeout=_CHECK_LIMIT_S)["StatusCode"])
+                exit_code = int(api().wait(container, timeout=int(patient(_CHECK_LIMIT_S)))["StatusCode"])
             except (requests.exceptions.Timeout, requests.exceptions.ConnectionError):
                 return -1, ""
             return exit_code, api().logs(container).decode("utf-8", "replace")

@@ -14,6 +14,7 @@ from typing import Self
 
 from dmhelpers.engine.embedded import holder
 from dmhelpers.engine.embedded.install import find_tool, tool_environment
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import EngineError, EngineUnavailable
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -41,7 +42,7 @@ class Namespaces:
             start_new_session=True,
         )
         if not self._unshare.stdout or self._unshare.stdout.readline() != b"ready\n":
-            complaint = self._unshare.communicate(timeout=10)[1].decode("utf-8", "replace").strip()
+            complaint = self._unshare.communicate(timeout=60)[1].decode("utf-8", "replace").strip()
             raise EngineError(
                 f"The namespaces of a private engine could not be made: {complaint}",
                 hint="This root is probably inside a container: use the machine itself.",
@@ -67,7 +68,7 @@ class Namespaces:
         self,
         argv: list[str],
         *,
-        timeout_s: float = 30.0,
+        timeout_s: float = 120.0,
         check: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
@@ -86,7 +87,7 @@ class Namespaces:
             self.inside(argv),
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            timeout=patient(timeout_s),
             check=False,
             env={**tool_environment(), **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -110,7 +111,7 @@ def children(pid: int) -> list[int]:
 
 def remove_cgroups(name: str) -> None:
     """Remove the empty control groups of an engine whose processes are gone, the innermost first."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     for top in (*_CGROUPS.glob(f"*/{name}"), _CGROUPS / name):
         while top.is_dir() and time.monotonic() < deadline:
             for folder in sorted((one for one in top.rglob("*") if one.is_dir()), reverse=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -45,7 +46,7 @@ class Outward:
         os.close(told)
         with os.fdopen(ready, "rb") as pipe:
             if pipe.read(1) != b"1":
-                complaint = self._process.communicate(timeout=10)[1].decode("utf-8", "replace").strip()
+                complaint = self._process.communicate(timeout=60)[1].decode("utf-8", "replace").strip()
                 raise EngineError(
                     f"The private engine got no network: {complaint}", hint="Does this machine have /dev/net/tun?"
                 )
@@ -55,4 +56,8 @@ class Outward:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.communicate(timeout=30)
+            return
+        self._process.kill()
+        self._process.communicate()

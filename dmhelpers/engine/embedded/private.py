@@ -17,6 +17,7 @@ from dmhelpers.engine.client import docker_cli
 from dmhelpers.engine.embedded import start, state
 from dmhelpers.engine.embedded.namespaces import Namespaces, children, remove_cgroups, tool
 from dmhelpers.engine.embedded.outward import Outward
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import EngineError, TimeLimitReached
 
 
@@ -121,7 +122,7 @@ class PrivateEngine:
     def stop(self) -> None:
         """Stop its dockerd in good order: containers end, the data root stays."""
         pid = self.pid
-        state.end(pid, state.start_ticks(pid) or 0)
+        state.end(pid, state.start_ticks(pid) or 0, grace_s=patient(30))
         self._await_end()
 
     def kill(self) -> None:
@@ -129,7 +130,7 @@ class PrivateEngine:
         os.kill(self.pid, signal.SIGKILL)
         self._await_end()
 
-    def run_inside(self, argv: list[str], *, timeout_s: float = 30.0) -> str:
+    def run_inside(self, argv: list[str], *, timeout_s: float = 120.0) -> str:
         """Run a program of this machine inside the engine's namespaces and return what it printed.
 
         Raises:
@@ -160,7 +161,7 @@ class PrivateEngine:
 
     def _await_end(self) -> None:
         if self._engine is not None:
-            self._engine.wait(timeout=60)
+            self._engine.wait(timeout=patient(60))
 
     def _leave(self) -> None:
         """End everything, wait for it, and remove the folder and the control groups."""
@@ -170,7 +171,7 @@ class PrivateEngine:
         self._namespaces.__exit__(None, None, None)
         if self._engine is not None:
             with suppress(subprocess.TimeoutExpired):
-                self._engine.wait(timeout=10)
+                self._engine.wait(timeout=patient(10))
         remove_cgroups(self.name)
         if str(self.folder) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -14,11 +14,12 @@ from dmhelpers.engine.embedded.dockerd_log import cure_for, decisive_line
 from dmhelpers.engine.embedded.install import dockerd_version, find_tool, tool_environment
 from dmhelpers.engine.embedded.state import StartedEngine, StoreChoice, process_name
 from dmhelpers.engine.info import version_pair
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.places import state_folder
 from dmhelpers.errors import EngineError, EngineUnavailable
 
 DEFAULT_DATA_ROOT = Path("/var/lib/docker")
-READY_LIMIT_S = 60.0
+READY_LIMIT_S = 120.0
 CONTAINERD_BY_DEFAULT = (29, 0)
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -151,7 +152,7 @@ def wait_until_ready(
     Raises:
         EngineError: It ended, or did not answer in time; with the decisive line of its log.
     """
-    deadline = time.monotonic() + limit_s
+    deadline = time.monotonic() + patient(limit_s)
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise _did_not_start(f"dockerd ended with {process.returncode}", log)

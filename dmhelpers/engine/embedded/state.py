@@ -99,7 +99,7 @@ def end(pid: int, ticks: int, *, grace_s: float = 30.0) -> bool:
     Returns:
         Whether it is gone.
     """
-    for number, limit_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):
+    for number, limit_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 60.0)):
         if not runs(pid, ticks):
             break
         with suppress(ProcessLookupError):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dmhelpers.engine.embedded import state
 from dmhelpers.engine.embedded.start import DEFAULT_DATA_ROOT, READY_LIMIT_S
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import EngineError
 
 _RUNNING = Path("/run/systemd/system")
@@ -30,7 +31,7 @@ def start_engine(answers: Callable[[], bool]) -> state.StartedEngine:
         EngineError: systemd refused, or the engine does not answer in time.
     """
     _systemctl("start", "docker.service")
-    deadline = time.monotonic() + READY_LIMIT_S
+    deadline = time.monotonic() + patient(READY_LIMIT_S)
     while not answers():
         if time.monotonic() > deadline:
             raise EngineError(

@@ -20,7 +20,7 @@ from dmhelpers.units import docker_size
 SHORT = 12
 """The characters of a pack's ID that are shown, and that name its folder."""
 
-_CHECK_LIMIT_S = 60
+_CHECK_LIMIT_S = 120
 _LOADING = "dmhelpers/pack-loading"
 """The name that images have while they are loaded; what a killed load left under it goes with the next one."""
 
@@ -106,7 +106,7 @@ def _require_reachable(planned: list[tuple[PackedImage, str, bytes]], mirror: st
     if not with_npm:
         return
     progress("Asking the mirror from inside a container")
-    asked = ["npm", "ping", "--fetch-retries=0", "--fetch-timeout=15000", "--no-update-notifier"]
+    asked = ["npm", "ping", "--fetch-retries=0", "--fetch-timeout=60000", "--no-update-notifier"]
     if run(with_npm[0], asked, time_limit_s=_CHECK_LIMIT_S).exit_code != 0:
         raise PackError(
             f"A container of this engine does not reach the mirror at {mirror}. Nothing was loaded.",

@@ -19,6 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.embedded import state
 from dmhelpers.engine.info import engine_info
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.places import state_folder
 from dmhelpers.errors import PackError
 
@@ -26,7 +27,8 @@ PORT = 4873
 """The port that npm mirrors commonly use."""
 
 _TRIES = 20
-_START_LIMIT_S = 15.0
+_START_LIMIT_S = 60.0
+_ANSWER_LIMIT_S = 10.0
 _NO_ADDRESS = (
     "Name an address that containers of this engine reach: dmhelpers pack load FILE --mirror http://HOST:PORT"
 )
@@ -132,7 +134,7 @@ def start(folder: Path, address: str, port: int) -> tuple[int, int]:
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     ticks = state.start_ticks(process.pid) or 0
-    deadline = time.monotonic() + _START_LIMIT_S
+    deadline = time.monotonic() + patient(_START_LIMIT_S)
     while time.monotonic() < deadline and process.poll() is None:
         if answers(f"http://{address}:{port}"):
             return process.pid, ticks
@@ -144,7 +146,7 @@ def start(folder: Path, address: str, port: int) -> tuple[int, int]:
 def answers(url: str) -> bool:
     """Say whether a mirror of a pack answers there, asked from this machine and through no proxy."""
     try:
-        with build_opener(ProxyHandler({})).open(f"{url}/-/ping", timeout=2) as answer:
+        with build_opener(ProxyHandler({})).open(f"{url}/-/ping", timeout=patient(_ANSWER_LIMIT_S)) as answer:
             return b"dmhelpers pack" in answer.read(200)
     except (URLError, OSError, ValueError):
         return False

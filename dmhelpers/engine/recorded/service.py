@@ -14,7 +14,7 @@ from dmhelpers.engine.recorded import marks
 from dmhelpers.engine.recorded.session import player, recorder
 from dmhelpers.errors import NotRecorded
 
-_TIME_LIMIT_S = 30
+_TIME_LIMIT_S = 120
 _Answer = tuple[int, str, bytes]
 
 

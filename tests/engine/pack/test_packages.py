@@ -40,7 +40,7 @@ def mirror(tmp_path):
         host = f"127.0.0.1:{server.server_port}"
 
         def ask(path, method="GET", **headers):
-            connection = http.client.HTTPConnection(host, timeout=10)
+            connection = http.client.HTTPConnection(host, timeout=300)
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, headers={"Host": host, **named})
             answer = connection.getresponse()

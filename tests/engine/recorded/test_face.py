@@ -70,7 +70,7 @@ def project(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ASKING)
 def test_what_is_not_recorded_says_what_to_do(name, project, recorded_mode):
     """Each call that would ask an engine raises NotRecorded, whose last line is the way to an answer."""
@@ -80,7 +80,7 @@ def test_what_is_not_recorded_says_what_to_do(name, project, recorded_mode):
     assert str(raised.value).splitlines()[-1].endswith("dmhelpers record")
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 def test_a_service_that_is_not_recorded_says_what_to_do(project, recorded_mode):
     """A container that serves is asked for as everything else is."""
     recorded_mode()

@@ -85,9 +85,9 @@ def test_a_service_is_answered_from_here(recorded_mode):
     recorded_mode(Exchange("service", forms.as_text("c GET /tea "), answer))
     with service.through("c", "http://127.0.0.1:1") as url:
         assert url.startswith("http://127.0.0.1:")
-        found = requests.get(f"{url}/tea", timeout=5)
+        found = requests.get(f"{url}/tea", timeout=300)
         assert (found.status_code, found.json()) == (418, {"a": 1})
-        other = requests.get(f"{url}/coffee", timeout=5)
+        other = requests.get(f"{url}/coffee", timeout=300)
         assert other.status_code == 501
         assert "dmhelpers record" in other.text
 

@@ -137,7 +137,7 @@ def test_a_poor_node_project_is_measured(built):
     assert 3_000_000 <= by_rule["dev-dependencies"].evidence_bytes < 3_100_000
     assert by_rule["single-stage"].evidence_bytes > by_rule["dev-dependencies"].evidence_bytes
     assert "Measured: 3MB of dev dependencies" in by_rule["single-stage"].evidence
-    assert 0 < by_rule["cache-order"].evidence_s < 120
+    assert 0 < by_rule["cache-order"].evidence_s < 900
     assert re.search(r"Line 5 took \d", by_rule["cache-order"].evidence)
 
     (folder / "Dockerfile.split").write_text(found.split)
