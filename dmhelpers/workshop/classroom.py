@@ -21,7 +21,10 @@ NOTEBOOK = "05_building_and_measuring"
 _SEAT_LIMIT_S = 900.0
 _CELL_LIMIT_S = 1500.0
 _TRIES_IN_A_DRILL = 5
+_TRY_AGAIN_FOR_S = 300.0
 _RUN_AGAIN_AFTER_S = 10.0
+_LOOK_AGAIN_FOR_S = 300.0
+_LOOK_AGAIN_AFTER_S = 1.0
 _SAVE_EVERY_S = 5.0
 
 
@@ -107,12 +110,12 @@ class Classroom:
         )
 
     def _run_cell(self, kernel: Kernel, code: str) -> tuple[Ran, int]:
-        for again in range(_TRIES_IN_A_DRILL if self._drill else 1):
-            if again:
-                self.dismissed.wait(_RUN_AGAIN_AFTER_S)
-            ran = kernel.run(code, limit_s=_CELL_LIMIT_S)
-            if not ran.error:
-                break
+        """Run a cell, in a drill again for as long as what was broken may take to come back."""
+        ran, again = kernel.run(code, limit_s=_CELL_LIMIT_S), 0
+        deadline = time.monotonic() + _TRY_AGAIN_FOR_S
+        while self._drill and ran.error and (again < _TRIES_IN_A_DRILL - 1 or time.monotonic() < deadline):
+            self.dismissed.wait(_RUN_AGAIN_AFTER_S)
+            ran, again = kernel.run(code, limit_s=_CELL_LIMIT_S), again + 1
         return ran, again
 
     def _mark(self, group: set[str], login: str) -> None:
@@ -151,10 +154,20 @@ class Saver:
         """Return what was acknowledged and is not there, ``""`` for nothing."""
         if not self.acknowledged:
             return "nothing could be saved during the drill"
-        found = self._visitor.saved(self.FILE).strip()
+        found = self._look().strip()
         if found.isdigit() and int(found) >= self.acknowledged:
             return ""
         return f"save {self.acknowledged} was acknowledged, and the file holds {found[:20]!r}"
+
+    def _look(self) -> str:
+        """Return what the file holds; who is cut off just now looks again, as a learner would."""
+        deadline = time.monotonic() + _LOOK_AGAIN_FOR_S
+        while True:
+            try:
+                return self._visitor.saved(self.FILE)
+            except (DmHelpersError, OSError):
+                if self._visitor.left.wait(_LOOK_AGAIN_AFTER_S) or time.monotonic() > deadline:
+                    raise
 
     def _save_on(self) -> None:
         number = 0
