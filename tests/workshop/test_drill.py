@@ -35,7 +35,7 @@ def test_what_breaks_in_the_middle_of_a_class_comes_back_and_no_save_is_lost(sma
 
 
 def test_ctrl_c_in_the_middle_of_a_rehearsal_leaves_nothing(small_disk, plain_pack):
-    """A rehearsal that is interrupted while learners work ends with 130, with no verdict, and removes its workshop."""
+    """A rehearsal that is interrupted while learners work ends with 130, without a verdict, and removes it all."""
     command = [sys.executable, "-m", "dmhelpers", "workshop", "check", "--learners", "1"]
     command += ["--pack", str(plain_pack), "--disk", "2", "--reserve", "0.1"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
