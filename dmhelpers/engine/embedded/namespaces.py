@@ -67,7 +67,7 @@ class Namespaces:
         self,
         argv: list[str],
         *,
-        timeout_s: float = 30.0,
+        timeout_s: float = 300.0,
         check: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
