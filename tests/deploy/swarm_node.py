@@ -98,7 +98,7 @@ class Node:
     def manage(self, *args: str, environment: Mapping[str, str] | None = None) -> str:
         """Run `docker args…` as a manager of the Swarm and return what it printed.
 
-        It is said again where the managers have no leader for a moment, or have just changed the same thing themselves.
+        It is said again where the managers have no leader for a moment, or have just changed the same themselves.
         """
         told: list[str] = []
 
@@ -134,6 +134,8 @@ class Node:
         remove_cgroups(self.name)
         shutil.rmtree(self.folder / "run")
         (self.folder / "dockerd.pid").unlink()
+        # The kernel takes the old cable away some time after its end's network.
+        until(lambda: f" port{self.number}@" not in switch.run([tool("ip"), "link"]).stdout, "the old cable to go")
         self.plug_in(switch)
         self.start()
         self.wait()
