@@ -65,18 +65,23 @@ def test_what_was_saved_is_looked_at_again_by_who_is_cut_off(monkeypatch):
         saver.lost()
 
 
+@pytest.mark.parametrize(
+    ("tag", "failed"),
+    [("do", Ran("", "EngineUnavailable: no engine")), ("check", Ran("05-a not yet: no engine", ""))],
+)
 @pytest.mark.parametrize(("drill", "asked"), [(True, 12), (False, 1)])
-def test_a_cell_is_run_again_until_the_fault_has_passed(monkeypatch, drill, asked):
+def test_a_cell_is_run_again_until_the_fault_has_passed(monkeypatch, drill, asked, tag, failed):
     """In a drill an engine that takes long to come back fails no learner; outside of one an error is one at once."""
     monkeypatch.setattr(classroom, "_RUN_AGAIN_AFTER_S", 0.0)
     tries = []
 
     def run(_source, *, limit_s):
         tries.append(limit_s)
-        return Ran("", "" if len(tries) == 12 else "EngineUnavailable: no engine")
+        return Ran("05-a done", "") if len(tries) == 12 else failed
 
-    ran, again = Classroom(SimpleNamespace(), 1, drill=drill)._run_cell(SimpleNamespace(run=run), "1")
-    assert (len(tries), again, ran.error == "") == (asked, asked - 1, drill)
+    cell = {"cell_type": "code", "source": "1", "metadata": {"tags": [tag]}}
+    missed, again = Classroom(SimpleNamespace(), 1, drill=drill)._run_cell(SimpleNamespace(run=run), cell)
+    assert (len(tries), again, missed == "") == (asked, asked - 1, drill)
 
 
 def test_a_disk_that_a_failing_build_makes_room_on_is_filled_again():
