@@ -27,6 +27,7 @@ _ANSWER_LIMIT_S = 15.0
 _STOP_LIMIT_S = 180.0
 """Longer than supervisord may take: it ends one process after the other, and kills each after 20 s."""
 _STRAYS_LIMIT_S = 10.0
+_CONTROL_LIMIT_S = 120.0
 _FILES = 65536
 """How many connections and files each process may hold, if it may: the usual 1,024 could be taken up by one seat."""
 
@@ -186,8 +187,14 @@ def keep_log(workshop: Workshop) -> Path:
 def _control(workshop: Workshop, *args: str) -> str:
     settings = workshop.folder / "supervisord.conf"
     command = [sys.executable, "-m", "supervisor.supervisorctl", "--configuration", str(settings), *args]
-    # `status` ends with 3 when a process does not run; what it prints says which.
-    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False).stdout
+    try:
+        # `status` ends with 3 when a process does not run; what it prints says which.
+        return subprocess.run(command, capture_output=True, text=True, timeout=_CONTROL_LIMIT_S, check=False).stdout
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(
+            f"supervisord did not answer `{' '.join(args)}` within {_CONTROL_LIMIT_S:g} s.",
+            hint=f"The machine is overloaded, or see its log: {workshop.folder / 'log' / 'supervisord.log'}",
+        ) from error
 
 
 def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:

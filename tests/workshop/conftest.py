@@ -84,6 +84,7 @@ def kill(workshop: Workshop, program: str) -> int:
     found = services.process_id(workshop, program)
     assert found > 0  # 0 would be the tests themselves
     os.kill(found, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{found}").exists())
     return found
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import docker.errors
 import pytest
 
 from dmhelpers.errors import EngineError
-from dmhelpers.workshop import classroom, drills, seats
+from dmhelpers.workshop import classroom, drills, seats, services
 from dmhelpers.workshop.classroom import Classroom, Saver
 from dmhelpers.workshop.kernel import Ran
 from dmhelpers.workshop.learner import Visitor
@@ -127,3 +129,15 @@ def test_a_container_that_takes_long_to_die_is_removed_again(monkeypatch):
     refusals["ann"] = [500] * 1000
     with pytest.raises(EngineError, match="Seats do not end: ann"):
         seats.remove_containers(SimpleNamespace(), None)
+
+
+def test_a_supervisord_that_does_not_answer_is_an_error_with_its_log(monkeypatch):
+    """Where supervisord is too slow to answer, the error says so and where its log is."""
+
+    def hangs(command, **_):
+        raise subprocess.TimeoutExpired(command, 120)
+
+    monkeypatch.setattr(subprocess, "run", hangs)
+    with pytest.raises(EngineError, match="did not answer `pid hub`") as caught:
+        services.process_id(SimpleNamespace(folder=Path("/nowhere")), "hub")
+    assert "/nowhere/log/supervisord.log" in caught.value.hint
