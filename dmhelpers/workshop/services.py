@@ -91,6 +91,11 @@ def stop(workshop: Workshop) -> None:
     _end_strays(workshop)
 
 
+def marked(workshop: Workshop) -> dict[str, str]:
+    """Return the variable by which `stop` knows a process that the hub itself starts and may leave behind."""
+    return {_MARK: str(workshop.folder)}
+
+
 def _end_strays(workshop: Workshop) -> None:
     """End what a killed supervisord started: it would keep the ports that the next one needs."""
     deadline = time.monotonic() + _STRAYS_LIMIT_S

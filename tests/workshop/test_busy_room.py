@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
+import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +14,12 @@ import docker.errors
 import pytest
 
 from dmhelpers.errors import EngineError
-from dmhelpers.workshop import classroom, drills, seats, services
+from dmhelpers.workshop import classroom, drills, seats, services, settings
 from dmhelpers.workshop.classroom import Classroom, Saver
 from dmhelpers.workshop.kernel import Ran
 from dmhelpers.workshop.learner import Visitor
+
+CONFIG = Path(__file__).parents[2] / "deploy" / "workshop" / "jupyterhub_config.py"
 
 
 def answer(status, content=None):
@@ -141,3 +146,26 @@ def test_a_supervisord_that_does_not_answer_is_an_error_with_its_log(monkeypatch
     with pytest.raises(EngineError, match="did not answer `pid hub`") as caught:
         services.process_id(SimpleNamespace(folder=Path("/nowhere")), "hub")
     assert "/nowhere/log/supervisord.log" in caught.value.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="process namespaces are Linux's")
+def test_the_view_that_a_killed_hub_left_ends_with_the_workshops_processes(tmp_path, monkeypatch):
+    """The view is started with the mark by which its workshop's processes are known, and so frees the seats' port."""
+    pytest.importorskip("jupyterhub", reason="`make test` installs the extra `workshop`")
+    from traitlets.config import Config
+
+    from tests.workshop.room_hub import RoomHub
+
+    RoomHub(tmp_path)  # lays out its folder
+    monkeypatch.setenv(settings.VARIABLE, str(tmp_path))
+    config = Config()
+    runpy.run_path(str(CONFIG), {"get_config": lambda: config})
+    (view,) = (one for one in config.JupyterHub.services if one["name"] == "progress")
+    waits = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
+    with subprocess.Popen(waits, env=view["environment"], stdout=subprocess.PIPE) as left:
+        try:
+            left.stdout.readline()
+            services.stop(settings.load(tmp_path))
+            assert left.wait(60) == -signal.SIGTERM
+        finally:
+            left.kill()
