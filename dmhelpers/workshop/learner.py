@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,9 +32,11 @@ class Visitor:
         import requests
 
         self.url, self.login, self.code = url, login, code
-        self._left = left or threading.Event()
+        self.left = left or threading.Event()
         self.session = requests.Session()
         self.session.trust_env = False
+        # The proxy ends a connection that was idle for 5 s, maybe just as the next request goes out on it.
+        self.session.headers["Connection"] = "close"
         self._token = ""
 
     def log_in(self) -> int:
@@ -70,7 +72,7 @@ class Visitor:
             )
 
     def start_seat(self, *, limit_s: float) -> None:
-        """Start the seat and wait until its JupyterLab answers.
+        """Start the seat and wait until its JupyterLab answers; one that is just being stopped is started after that.
 
         Raises:
             EngineError: The hub says that it failed.
@@ -79,9 +81,7 @@ class Visitor:
         deadline = time.monotonic() + limit_s
         while True:
             asked = self.call("POST", f"/hub/api/users/{self.login}/server")
-            if asked.status_code in (201, 202):
-                break
-            if asked.status_code == 400 and self._runs():  # and is not about to stop
+            if asked.status_code in (201, 202) or (asked.status_code == 400 and self._has_seat()):
                 break
             self._wait(deadline, f"the hub answered {asked.status_code} to a start")
         while True:
@@ -96,7 +96,12 @@ class Visitor:
                 )
             self._wait(deadline, f"the seat of {self.login} answers {ready.status_code}")
 
-    def stop_seat(self, *, limit_s: float = 60.0) -> None:
+    def _has_seat(self) -> bool:
+        """Tell whether the hub takes the seat for one that runs; while it stops, it does not."""
+        state = self.call("GET", f"/hub/api/users/{self.login}")
+        return bool(state.status_code == 200 and state.json()["server"] and not state.json()["pending"])
+
+    def stop_seat(self, *, limit_s: float = 300.0) -> None:
         """Stop the seat and wait until it is gone."""
         deadline = time.monotonic() + limit_s
         while self.call("DELETE", f"/hub/api/users/{self.login}/server").status_code != 204:
@@ -127,16 +132,13 @@ class Visitor:
             raise EngineError(f"No kernel started: {made.status_code} {made.text[:200]}", hint="Restart the seat.")
         kernel_id = made.json()["id"]
         place = urlsplit(self.url).netloc
-        kernel = Kernel(f"ws://{place}{base}/{kernel_id}/channels", self._token, self._left)
+        kernel = Kernel(f"ws://{place}{base}/{kernel_id}/channels", self._token, self.left)
         try:
             yield kernel
         finally:
             kernel.close()
-            self.call("DELETE", f"{base}/{kernel_id}")
-
-    def _runs(self) -> bool:
-        state = self.call("GET", f"/hub/api/users/{self.login}")
-        return bool(state.status_code == 200 and state.json()["server"] and not state.json()["pending"])
+            with suppress(OSError):  # cut off just now: the kernel then ends with the seat
+                self.call("DELETE", f"{base}/{kernel_id}")
 
     def _make_token(self) -> None:
         made = self.session.post(
@@ -158,6 +160,6 @@ class Visitor:
         )
 
     def _wait(self, deadline: float, what: str) -> None:
-        if self._left.is_set() or time.monotonic() > deadline:
+        if self.left.is_set() or time.monotonic() > deadline:
             raise TimeLimitReached(f"Waited too long: {what}.", hint="See the hub's log: dmhelpers workshop status")
-        self._left.wait(1.0)
+        self.left.wait(1.0)

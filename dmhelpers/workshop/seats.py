@@ -13,7 +13,9 @@ from dmhelpers.engine.labels import COURSE_LABELS
 from dmhelpers.errors import EngineError
 from dmhelpers.workshop.settings import WORKSHOP_LABEL, Workshop
 
-_REMOVAL_LIMIT_S = 60.0
+_REMOVAL_LIMIT_S = 120.0
+_NOT_YET = (409, 500)
+"""What the engine answers while it removes a container already, or where one took longer than it waits to die."""
 _BRIDGE = "com.docker.network.bridge.name"
 _BRIDGE_CHARS = 15
 
@@ -120,15 +122,6 @@ def remove_containers(workshop: Workshop, logins: Collection[str] | None) -> Non
     Raises:
         EngineError: One does not end.
     """
-    import docker.errors
-
-    client: Any = api()
-    with engine_answers():
-        for one in _of(workshop, logins):
-            try:
-                client.remove_container(one.container_id, force=True, v=True)
-            except docker.errors.NotFound:
-                continue  # it was just ending by itself
     deadline = time.monotonic() + _REMOVAL_LIMIT_S
     while left := _of(workshop, logins):
         if time.monotonic() > deadline:
@@ -136,7 +129,24 @@ def remove_containers(workshop: Workshop, logins: Collection[str] | None) -> Non
                 f"Seats do not end: {', '.join(one.login for one in left)}.",
                 hint="Restart the engine (sudo systemctl restart docker), then run this again: no work is lost.",
             )
-        time.sleep(0.2)
+        if [one for one in left if not _is_removed(one)]:
+            time.sleep(0.2)
+
+
+def _is_removed(seat: Seat) -> bool:
+    """Remove a seat's container, and return False where the engine has it end but is not through with it."""
+    import docker.errors
+
+    client: Any = api()
+    with engine_answers():
+        try:
+            client.remove_container(seat.container_id, force=True, v=True)
+        except docker.errors.APIError as error:
+            if error.status_code in _NOT_YET:
+                return False
+            if error.status_code != 404:  # that one was just ending by itself
+                raise
+    return True
 
 
 def _of(workshop: Workshop, logins: Collection[str] | None) -> list[Seat]:

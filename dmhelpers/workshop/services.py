@@ -23,8 +23,11 @@ from dmhelpers.workshop.settings import VARIABLE, Workshop
 
 _READY_LIMIT_S = 120.0
 _BUSY_LIMIT_S = 30.0
-_STOP_LIMIT_S = 60.0
+_ANSWER_LIMIT_S = 15.0
+_STOP_LIMIT_S = 180.0
+"""Longer than supervisord may take: it ends one process after the other, and kills each after 20 s."""
 _STRAYS_LIMIT_S = 10.0
+_CONTROL_LIMIT_S = 120.0
 _FILES = 65536
 """How many connections and files each process may hold, if it may: the usual 1,024 could be taken up by one seat."""
 
@@ -45,7 +48,7 @@ def start(workshop: Workshop, proxy: Path) -> None:
         [sys.executable, "-m", "supervisor.supervisord", "--configuration", str(settings)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
         stdin=subprocess.DEVNULL,
     )
@@ -75,7 +78,8 @@ def stop(workshop: Workshop) -> None:
     """
     pid = supervisor_pid(workshop)
     if pid is not None:
-        os.kill(pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_LIMIT_S
     while supervisor_pid(workshop) is not None:
         if time.monotonic() > deadline:
@@ -85,6 +89,11 @@ def stop(workshop: Workshop) -> None:
             )
         time.sleep(0.1)
     _end_strays(workshop)
+
+
+def marked(workshop: Workshop) -> dict[str, str]:
+    """Return the variable by which `stop` knows a process that the hub itself starts and may leave behind."""
+    return {_MARK: str(workshop.folder)}
 
 
 def _end_strays(workshop: Workshop) -> None:
@@ -146,7 +155,7 @@ def wait_until_ready(workshop: Workshop, limit_s: float = _READY_LIMIT_S) -> Non
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
         try:
-            with opener.open(f"{workshop.url}/hub/health", timeout=5) as answer:
+            with opener.open(f"{workshop.url}/hub/health", timeout=_ANSWER_LIMIT_S) as answer:
                 if answer.status == 200:
                     return
         except (OSError, urllib.error.URLError):
@@ -183,8 +192,14 @@ def keep_log(workshop: Workshop) -> Path:
 def _control(workshop: Workshop, *args: str) -> str:
     settings = workshop.folder / "supervisord.conf"
     command = [sys.executable, "-m", "supervisor.supervisorctl", "--configuration", str(settings), *args]
-    # `status` ends with 3 when a process does not run; what it prints says which.
-    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False).stdout
+    try:
+        # `status` ends with 3 when a process does not run; what it prints says which.
+        return subprocess.run(command, capture_output=True, text=True, timeout=_CONTROL_LIMIT_S, check=False).stdout
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(
+            f"supervisord did not answer `{' '.join(args)}` within {_CONTROL_LIMIT_S:g} s.",
+            hint=f"The machine is overloaded, or see its log: {workshop.folder / 'log' / 'supervisord.log'}",
+        ) from error
 
 
 def _supervisor_settings(workshop: Workshop, proxy: Path) -> str:

@@ -13,8 +13,8 @@ from dmhelpers.workshop import disks, seats
 from dmhelpers.workshop.hub import UNMASKED, seat_host_config, seat_labels
 from dmhelpers.workshop.settings import Workshop
 
-_LIMIT_S = 300.0
-_REACHED_WITHIN_S = 10
+_LIMIT_S = 600.0
+_REACHED_WITHIN_S = 30
 
 
 def make(workshop: Workshop, say: Callable[[str], None]) -> None:
@@ -55,7 +55,7 @@ def _load_pack(workshop: Workshop) -> None:
             _wait_for_pack(client, container_id, bool(workshop.pack))
             client.stop(container_id, timeout=20)
         finally:
-            client.remove_container(container_id, force=True)
+            seats.remove_containers(workshop, {disks.UNFINISHED})
 
 
 def _create(client: Any, workshop: Workshop, login: str) -> str:

@@ -21,6 +21,8 @@ from requests.adapters import HTTPAdapter
 from tests.deploy.visitor import until
 
 PREFIX = "/services/progress/"
+LIMIT_S = 300
+"""How long to wait for the hub and the view: on a busy machine they take many times what they do on a quiet one."""
 _TOKEN = "0" * 40
 _CONFIG = """
 import json
@@ -66,7 +68,7 @@ class ChartHub:
 
     def __init__(self, hub: Mapping[str, Any], folder: Path) -> None:
         self.folder = folder
-        self.hub_port, self.view_port = _free_port(), _free_port()
+        self.hub_port, self.view_port = _free_ports()
         self.view = hub["extraContainers"][0]
         services = {"progress": {**hub["services"]["progress"], "url": f"http://127.0.0.1:{self.view_port}"}}
         told = json.dumps({**hub, "services": services})
@@ -77,9 +79,9 @@ class ChartHub:
         self._processes: list[subprocess.Popen[bytes]] = []
         try:
             self._start([sys.executable, "-m", "jupyterhub", "--config", "jupyterhub_config.py"], {})
-            until(lambda: self.status("/hub/health") == 200, "the hub", 60)
+            self._wait("/hub/health", 200)
             self._start([sys.executable, *self._arguments()], self._environment())
-            until(lambda: self.status(f"{PREFIX}table") == 403, "the view", 30)
+            self._wait(f"{PREFIX}table", 403)
         except BaseException:
             self.__exit__()
             raise
@@ -89,12 +91,12 @@ class ChartHub:
         for one in self._processes:
             one.terminate()
         for one in self._processes:
-            one.wait(timeout=30)
+            one.wait(timeout=LIMIT_S)
 
     def status(self, path: str) -> int:
         """Return the status that somebody gets who is not signed in; 0 where nothing answers."""
         try:
-            return self.session().get(f"http://127.0.0.1{path}", timeout=10).status_code
+            return self.session().get(f"http://127.0.0.1{path}", timeout=30).status_code
         except requests.RequestException:
             return 0
 
@@ -107,17 +109,27 @@ class ChartHub:
     def sign_in(self, name: str, password: str) -> requests.Session:
         """Return the browser of somebody who has signed in."""
         browser = self.session()
-        browser.get("http://127.0.0.1/hub/login", timeout=10)
+        browser.get("http://127.0.0.1/hub/login", timeout=LIMIT_S)
         form = {"username": name, "password": password, "_xsrf": _xsrf(browser)}
-        browser.post("http://127.0.0.1/hub/login?next=/hub/home", data=form, timeout=10).raise_for_status()
+        browser.post("http://127.0.0.1/hub/login?next=/hub/home", data=form, timeout=LIMIT_S).raise_for_status()
         return browser
 
     def token(self, browser: requests.Session, name: str) -> str:
         """Return a token of theirs."""
         path = f"http://127.0.0.1/hub/api/users/{name}/tokens"
-        answer = browser.post(path, headers={"X-XSRFToken": _xsrf(browser)}, json={}, timeout=10)
+        answer = browser.post(path, headers={"X-XSRFToken": _xsrf(browser)}, json={}, timeout=LIMIT_S)
         answer.raise_for_status()
         return str(answer.json()["token"])
+
+    def _wait(self, path: str, status: int) -> None:
+        """Wait until the process that was started last answers; fail with its log where it has ended."""
+
+        def answers() -> bool:
+            log = self.folder / f"{len(self._processes) - 1}.log"
+            assert self._processes[-1].poll() is None, log.read_text(encoding="utf-8")
+            return self.status(path) == status
+
+        until(answers, path, LIMIT_S)
 
     def _start(self, argv: list[str], environment: Mapping[str, str]) -> None:
         log = (self.folder / f"{len(self._processes)}.log").open("wb")
@@ -158,7 +170,8 @@ def _xsrf(browser: requests.Session) -> str:
     return next((one.value or "" for one in browser.cookies if one.name == "_xsrf" and one.path == "/hub/"), "")
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for socket_ in (one, other):
+            socket_.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])

@@ -23,7 +23,8 @@ from dmhelpers.engine.embedded.install import find_tool
 from dmhelpers.engine.pack.archive import measured, write
 from dmhelpers.engine.pack.records import Manifest
 from dmhelpers.workshop import swarm_image
-from tests.deploy.swarm_room import REGISTRY, ROOT, SwarmRoom
+from tests.deploy.swarm_node import REGISTRY, ROOT
+from tests.deploy.swarm_room import SwarmRoom
 
 IMAGE = f"{REGISTRY}/seat:1"
 STACK = ROOT / "deploy" / "swarm" / "stack.yaml"
@@ -50,7 +51,7 @@ def registry_program(folder: Path) -> Path:
     architecture = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "amd64")
     package = DebianPackage("docker-registry", "2.8")
     deb = debian_files((package,), architecture, work=folder, progress=lambda _: None)[package.package]
-    subprocess.run(["dpkg-deb", "--extract", str(deb), str(folder / "unpacked")], check=True, timeout=60)
+    subprocess.run(["dpkg-deb", "--extract", str(deb), str(folder / "unpacked")], check=True, timeout=300)
     return folder / "unpacked" / "usr" / "bin" / "docker-registry"
 
 
@@ -109,7 +110,7 @@ def deploy_hub(room: SwarmRoom) -> None:
     extra.write_text(yaml.safe_dump({"services": {"hub": override, "mirror": mirror}}), encoding="utf-8")
     _write_pack(room)
     files = [text for one in (STACK, STACK.with_name("mirror.yaml"), extra) for text in ("--compose-file", str(one))]
-    room.nodes[0].docker("stack", "deploy", "--detach=true", *files, "workshop", environment=_settings(room))
+    room.nodes[0].manage("stack", "deploy", "--detach=true", *files, "workshop", environment=_settings(room))
 
 
 def _write_pack(room: SwarmRoom) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Self, TypeVar
 
 from dmhelpers.workshop.roster import Card
-from tests.deploy.swarm_room import Node, SwarmRoom
+from tests.deploy.swarm_node import LIMIT_S, Node
+from tests.deploy.swarm_room import SwarmRoom
 from tests.deploy.visitor import Visitor, until
 
 PORT = 8000
@@ -75,7 +76,7 @@ class SwarmClass:
         assert set(made.everyone(Visitor.sign_in)) == {200}
         return made
 
-    def in_seat(self, login: str, *argv: str, timeout_s: float = 60) -> str:
+    def in_seat(self, login: str, *argv: str, timeout_s: float = LIMIT_S) -> str:
         """Run a program in a learner's seat and return what it printed."""
         node = self.node_of(login)
         seat = node.docker("ps", "--quiet", f"--filter=name=^seat-{login}\\.").split()[0]
@@ -84,8 +85,8 @@ class SwarmClass:
     def seats(self) -> dict[str, str]:
         """Return the node of each learner's seat, as Swarm has it."""
         asked = self.room.living()[0]
-        names = asked.docker("node", "ls", "--format={{.Hostname}}").split()
-        lines = asked.docker("node", "ps", *names, "--filter=desired-state=running", "--format={{.Name}} {{.Node}}")
+        names = asked.manage("node", "ls", "--format={{.Hostname}}").split()
+        lines = asked.manage("node", "ps", *names, "--filter=desired-state=running", "--format={{.Name}} {{.Node}}")
         pairs = (line.split() for line in lines.splitlines())
         return {
             name.partition(".")[0].removeprefix("seat-"): node for name, node in pairs if name.startswith("seat-")

@@ -23,7 +23,8 @@ from dmhelpers.engine.embedded.install import find_tool
 from dmhelpers.workshop import roster
 from tests.deploy.machine_seat import STACK
 from tests.deploy.swarm_class import SwarmClass, wait_for_hub
-from tests.deploy.swarm_room import REGISTRY, Node, SwarmRoom
+from tests.deploy.swarm_node import REGISTRY, Node
+from tests.deploy.swarm_room import SwarmRoom
 from tests.deploy.visitor import Visitor, until
 
 IMAGES = ("dmhelpers-learner", "dmhelpers-hub")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dmhelpers.engine.embedded.namespaces import Namespaces
-from tests.deploy.swarm_room import PREPARE_NODE
+from tests.deploy.swarm_node import PREPARE_NODE
 
 pytestmark = pytest.mark.private_engine
 

@@ -86,7 +86,7 @@ def test_no_roster_without_its_cards(shared: Path) -> None:
     command = [sys.executable, "-m", "dmhelpers.workshop.swarm_roster", str(shared.parent / "names.txt")]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [*command, str(shared), URL], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False
+            [*command, str(shared), URL], stdout=full, stderr=subprocess.PIPE, timeout=300, check=False
         )
     assert done.returncode != 0
     assert b"No space left" in done.stderr

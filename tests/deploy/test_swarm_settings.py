@@ -128,4 +128,4 @@ def test_names_are_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_prepare_node_parses() -> None:
     """The node's script is read without complaint by the system's sh."""
-    subprocess.run(["sh", "-n", SWARM / "prepare-node"], check=True, timeout=20)
+    subprocess.run(["sh", "-n", SWARM / "prepare-node"], check=True, timeout=120)

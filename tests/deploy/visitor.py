@@ -14,8 +14,12 @@ from urllib.parse import urlsplit
 
 import requests
 
+from dmhelpers.errors import DmHelpersError
+
 _NETWORK = 0x40000000
-_LIMIT_S = 30.0
+_LIMIT_S = 120.0
+_LOOK_LIMIT_S = 30.0
+"""For what is asked again anyway: an address that is no more may answer nothing."""
 Answer = TypeVar("Answer")
 
 
@@ -51,9 +55,9 @@ class Visitor:
         # The proxy ends a connection that was idle for 5 s, maybe just as the next request goes out on it.
         self.session.headers["Connection"] = "close"
 
-    def get(self, path: str) -> requests.Response:
+    def get(self, path: str, *, limit_s: float = _LIMIT_S) -> requests.Response:
         """GET a page, redirects followed."""
-        return self._in_room(lambda: self.session.get(self.address + path, timeout=_LIMIT_S))
+        return self._in_room(lambda: self.session.get(self.address + path, timeout=limit_s))
 
     def send(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send a request with the token that the path's server gave."""
@@ -93,13 +97,13 @@ class Visitor:
         """Tell whether their own server answers them; the first time it sends them to the hub and back."""
         try:
             if self._status() == 403:
-                self.get(f"/user/{self.login}/files/none")  # a page that asks who one is
+                self.get(f"/user/{self.login}/files/none", limit_s=_LOOK_LIMIT_S)  # a page that asks who one is
             return self._status() == 200
         except requests.RequestException:
             return False
 
     def _status(self) -> int:
-        answer = self.get(f"/user/{self.login}/api/status")
+        answer = self.get(f"/user/{self.login}/api/status", limit_s=_LOOK_LIMIT_S)
         own = urlsplit(answer.url).path == f"/user/{self.login}/api/status"
         return answer.status_code if own else 0
 
@@ -122,13 +126,20 @@ class Visitor:
 
 
 def until(holds: Callable[[], Any], what: str, limit_s: float = 240.0) -> float:
-    """Wait until something holds and return after how many seconds it did."""
+    """Wait until something holds and return after how many seconds it did; an error means that it does not yet.
+
+    The last look begins after the limit: a machine that stood still meanwhile does not decide.
+    """
     began = time.monotonic()
-    while not holds():
-        waited = time.monotonic() - began
-        assert waited < limit_s, f"waited {waited:.0f} s for {what}"
+    while True:
+        waited, told = time.monotonic() - began, ""
+        try:
+            if holds():
+                return time.monotonic() - began
+        except (DmHelpersError, OSError) as error:  # no leader for a moment, a connection that was cut
+            told = f", and then: {error}"
+        assert waited < limit_s, f"waited {waited:.0f} s for {what}{told}"
         time.sleep(1)
-    return time.monotonic() - began
 
 
 def first_line(path: Path) -> str:

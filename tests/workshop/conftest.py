@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from dmhelpers.errors import DmHelpersError
 from dmhelpers.workshop.learner import Visitor
 from dmhelpers.workshop.settings import Workshop
 
+LIMIT_S = 300.0
+"""How long to wait for what must come: a busy machine takes many times what a quiet one does. Seats have longer."""
+SEAT_LIMIT_S = 900.0
+TEST_LIMIT_S = 2400
 DISK_BYTES = 1_200_000_000
 SMALL_DISK_BYTES = 7_000_000_000
 RESERVE_BYTES = 400_000_000
@@ -41,26 +49,50 @@ class Room:
 
         return seats.run_in(self.seat_of(visitor), ["sh", "-c", command])
 
-    def engine_answers(self, visitor: Visitor, limit_s: float = 60.0) -> float:
+    def engine_answers(self, visitor: Visitor, limit_s: float = LIMIT_S) -> float:
         """Wait until a learner's engine answers, and return how long that took."""
         return until(lambda: self.inside(visitor, "docker version >/dev/null 2>&1")[0] == 0, limit_s)
 
-    def seat_answers(self, visitor: Visitor, limit_s: float = 60.0) -> float:
+    def seat_answers(self, visitor: Visitor, limit_s: float = LIMIT_S) -> float:
         """Wait until a learner's JupyterLab answers through the proxy, and return how long that took."""
         return until(lambda: visitor.call("GET", f"/user/{visitor.login}/api/status").status_code == 200, limit_s)
 
 
-def until(holds: Callable[[], bool], limit_s: float) -> float:
-    """Wait until something holds and return the seconds that it took; fail after the limit."""
+def until(holds: Callable[[], bool], limit_s: float = LIMIT_S) -> float:
+    """Wait until something holds and return the seconds that it took; fail after the limit.
+
+    The last look begins after the limit: a machine that stood still meanwhile does not decide.
+    """
     begun = time.monotonic()
-    while time.monotonic() - begun < limit_s:
+    while True:
+        waited_s, told = time.monotonic() - begun, ""
         try:
             if holds():
                 return time.monotonic() - begun
-        except OSError:  # refused, reset: what is being waited for is not there yet
-            pass
+        except (DmHelpersError, OSError) as error:  # refused, reset: what is being waited for is not there yet
+            told = f", and then: {error}"
+        if waited_s > limit_s:
+            pytest.fail(f"waited {limit_s:g} s{told}")
         time.sleep(0.2)
-    pytest.fail(f"waited {limit_s:g} s")
+
+
+def kill(workshop: Workshop, program: str) -> int:
+    """Kill one of a workshop's own processes as soon as it runs, and return which it was."""
+    from dmhelpers.workshop import services
+
+    until(lambda: services.process_id(workshop, program) > 0)
+    found = services.process_id(workshop, program)
+    assert found > 0  # 0 would be the tests themselves
+    os.kill(found, signal.SIGKILL)
+    until(lambda: not Path(f"/proc/{found}").exists())
+    return found
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests in the room the time that it takes to open: the first of them may have to build the seats' image."""
+    for one in items:
+        if "small_disk" in getattr(one, "fixturenames", ()):
+            one.add_marker(pytest.mark.timeout(TEST_LIMIT_S))
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +111,8 @@ def small_disk(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     # Engines of other tests, in namespaces of their own, must let go of what is unmounted here.
     subprocess.run(["mount", "--make-shared", str(folder)], check=True)
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    # What was mounted on it lets go of it a moment after its own unmounting.
+    until(lambda: subprocess.run(["umount", str(folder)], check=False).returncode == 0)
     disk.unlink()
 
 
@@ -91,7 +124,7 @@ def plain_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     bases.ensure_many([BASE])
     pack = tmp_path_factory.mktemp("pack") / "bases.tar"
-    docker_cli(["save", "--output", str(pack), BASE], timeout_s=120)
+    docker_cli(["save", "--output", str(pack), BASE], timeout_s=600)
     pack.chmod(0o644)
     return pack
 
@@ -129,12 +162,19 @@ def hold_nothing_is_left(workshop: Workshop) -> None:
     assert seats.all_seats(workshop) == ()
     assert api().networks(names=[workshop.network]) == []
     assert str(workshop.folder) not in Path("/proc/mounts").read_text()
-    backing = [one.read_text() for one in Path("/sys/block").glob("loop*/loop/backing_file")]
-    assert not [one for one in backing if str(workshop.folder) in one]
+    until(lambda: not _loop_devices_on(workshop.folder), 60)  # the kernel lets go of them a moment after unmounting
     assert services.supervisor_pid(workshop) is None
     assert not workshop.folder.exists()
 
 
+def _loop_devices_on(folder: Path) -> list[str]:
+    found = []
+    for one in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # somebody else's, which is just being let go of
+            found.append(one.read_text())
+    return [one for one in found if str(folder) in one]
+
+
 def _sit_down(visitor: Visitor) -> None:
     assert visitor.log_in() == 200
-    visitor.start_seat(limit_s=180)
+    visitor.start_seat(limit_s=SEAT_LIMIT_S)

@@ -17,6 +17,8 @@ from dmhelpers.workshop.settings import Limits, Workshop
 
 CALLBACK = "/services/box/oauth_callback"
 SECRET = "0" * 40
+LIMIT_S = 300
+"""How long to wait for the hub: on a busy machine it takes many times what it does on a quiet one."""
 _CONFIG = """
 from pathlib import Path
 from jupyterhub.proxy import Proxy
@@ -77,7 +79,7 @@ class RoomHub:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LIMIT_S
         while not self._is_up():
             if time.monotonic() > deadline or self._process.poll() is not None:
                 self.__exit__()
@@ -87,23 +89,23 @@ class RoomHub:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=LIMIT_S)
 
     def log_in(self, code: str) -> tuple[requests.Session, requests.Response]:
         """Fill in the login page for `ann` and return the browser and what the hub answered."""
         browser = requests.Session()
-        browser.get(f"{self.url}/hub/login", timeout=10)
+        browser.get(f"{self.url}/hub/login", timeout=LIMIT_S)
         form = {"username": "ann", "password": code, "_xsrf": xsrf(browser)}
-        return browser, browser.post(f"{self.url}/hub/login?next=/hub/home", data=form, timeout=30)
+        return browser, browser.post(f"{self.url}/hub/login?next=/hub/home", data=form, timeout=LIMIT_S)
 
     def ask_token(self, browser: requests.Session, **body: Any) -> requests.Response:
         """Ask for a token of `ann`'s."""
         headers = {"X-XSRFToken": xsrf(browser)}
-        return browser.post(f"{self.url}/hub/api/users/ann/tokens", json=body, headers=headers, timeout=30)
+        return browser.post(f"{self.url}/hub/api/users/ann/tokens", json=body, headers=headers, timeout=LIMIT_S)
 
     def _is_up(self) -> bool:
         try:
-            return requests.get(f"{self.url}/hub/health", timeout=5).status_code == 200
+            return requests.get(f"{self.url}/hub/health", timeout=30).status_code == 200
         except requests.RequestException:
             return False
 

@@ -20,7 +20,7 @@ def test_a_fresh_code_lets_in_and_the_old_one_no_longer(room, capsys):
     assert Visitor(room.workshop.url, "cid", code).log_in() == 200
     assert Visitor(room.workshop.url, "ben", room.ben.code).log_in() == 200
     assert code in cards.file_of(room.workshop).read_text(encoding="utf-8")
-    room.seat_answers(room.cid, 30)
+    room.seat_answers(room.cid)
 
 
 def test_nobody_gets_a_code_who_is_not_on_the_roster(room, capsys):

@@ -158,7 +158,7 @@ def test_what_a_seat_calls_itself_is_no_process_of_ours(planned, monkeypatch):
     """A process in another process namespace that has our mark is let be; one beside us is a stray."""
     workshop = planned()
     variables = {services._MARK: str(workshop.folder)}
-    asked = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+    asked = [sys.executable, "-c", "import time; print(flush=True); time.sleep(600)"]
     with subprocess.Popen(asked, env=variables, stdout=subprocess.PIPE) as stray:
         try:
             stray.stdout.readline()

@@ -199,9 +199,9 @@ def test_a_file_of_holes_costs_nothing(room):
     with (room.course("ann") / "sparse").open("wb") as file:
         file.seek(20_000_000)
         file.write(b"end")
-    begun = time.monotonic()
+    begun = time.process_time()  # reading 15 TB, be they holes, takes hours of it
     room.save()
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 60
     assert "ann/huge" not in room.members("ann")
     assert "'ann/huge': 16.5TB of it are holes" in room.left_out("ann")
     assert any("see ann-left-out.txt in the archive: 'ann/huge'" in one for one in room.said)
@@ -224,9 +224,7 @@ def test_no_bytes_are_slow_to_pack(room):
     used_s, noise = {}, os.urandom(1_000_000)
     for login, content in (("ann", noise), ("ben", noise.translate(b"ab" * 128))):
         (room.course(login) / "bulk").write_bytes(content)
-        begun = time.process_time()
-        room.save(login)
-        used_s[login] = time.process_time() - begun
+        used_s[login] = min(_processor_s(lambda login=login: room.save(login)) for _ in range(3))
     assert used_s["ben"] < 10 * used_s["ann"]
 
 
@@ -459,6 +457,12 @@ def test_another_workshops_archives_are_refused(room):
     room.save()
     room.save()
     assert stat.S_ISREG((room.kept / "ben.tar.gz").stat().st_mode)
+
+
+def _processor_s(act: Callable[[], object]) -> float:
+    begun = time.process_time()
+    act()
+    return time.process_time() - begun
 
 
 def _after_first(function, path: str, happens: Callable[[], None]):

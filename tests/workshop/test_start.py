@@ -47,7 +47,7 @@ def start(prepare: str, shown: str = SHOWN) -> tuple[int, str, str]:
         "SHOWN": shown,
     }
     command = ["unshare", "--mount", "sh", "-c", ROOM]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     return done.returncode, done.stdout, done.stderr
 
 

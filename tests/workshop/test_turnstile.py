@@ -71,16 +71,22 @@ def test_who_came_in_before_waits_for_nobody(room):
 def test_disks_of_a_class_leave_the_hub_its_threads(monkeypatch):
     """While the disks of a class that arrives are copied, two at a time, the hub's own threads answer."""
     go_on, copying = threading.Event(), []
-    monkeypatch.setattr(hub, "prepare_disk", lambda _, login: (copying.append(login), go_on.wait(10)))
+    monkeypatch.setattr(hub, "prepare_disk", lambda _, login: (copying.append(login), go_on.wait(600)))
     prepare = hub._disk_hook(None)
 
     async def arrive():
         spawners = [SimpleNamespace(escaped_name=f"seat-{number}") for number in range(40)]
         disks = asyncio.gather(*(prepare(one) for one in spawners))
-        await asyncio.sleep(0.1)
-        begun = len(copying)
-        answered = await asyncio.wait_for(asyncio.get_running_loop().run_in_executor(None, lambda: "here"), 5)
-        go_on.set()
+        loop = asyncio.get_running_loop()
+        try:
+            deadline = loop.time() + 60
+            while len(copying) < 2 and loop.time() < deadline:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # a third would begin now
+            begun = len(copying)
+            answered = await asyncio.wait_for(loop.run_in_executor(None, lambda: "here"), 60)
+        finally:
+            go_on.set()
         await disks
         return begun, answered
 

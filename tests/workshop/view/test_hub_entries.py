@@ -49,7 +49,7 @@ def test_an_address_that_is_none_is_refused(tmp_path, wrong):
 def test_the_service_started_by_hand_says_what_it_is(tmp_path):
     """Without a hub there is no service, and the message says where it belongs."""
     command = [sys.executable, "-m", "dmhelpers.workshop.view", "--state", str(tmp_path / "state")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": ""}, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PATH": ""}, timeout=300)
     assert done.returncode == 1
     assert "hub_entries" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "state").exists()
@@ -64,7 +64,7 @@ def test_a_service_whose_hub_ended_before_it_began_ends_too(tmp_path):
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "dmhelpers.workshop.view", "--state", str(tmp_path), "--hub", str(gone.pid)]
     hub = {"JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}", "JUPYTERHUB_API_TOKEN": "t"}
-    done = subprocess.run(command, check=False, env={**os.environ, **hub}, timeout=60, capture_output=True)
+    done = subprocess.run(command, check=False, env={**os.environ, **hub}, timeout=300, capture_output=True)
     assert done.returncode == 0
 
 
