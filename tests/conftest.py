@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from dmhelpers.engine.patience import VARIABLE as PATIENCE
 from dmhelpers.errors import DmHelpersError
 
 REQUIRE = "DMHELPERS_REQUIRE_ENGINE"
@@ -77,14 +78,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     cache.mkdir(parents=True, exist_ok=True)
     (folder / "cache").symlink_to(cache, target_is_directory=True)
     _copy_base_entries(state, folder / "state")
-    before = os.environ.get("DMHELPERS_HOME")
-    os.environ["DMHELPERS_HOME"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["DMHELPERS_HOME"]
-    else:
-        os.environ["DMHELPERS_HOME"] = before
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DMHELPERS_HOME", str(folder))
+        environment.setenv("IPYTHONDIR", str(_kernels_without_history(folder / "ipython")))
+        yield folder
     _copy_base_entries(folder / "state", state)
+
+
+def _kernels_without_history(folder: Path) -> Path:
+    """Make a folder of settings for IPython; a history that kernels share says in a cell that it is locked."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text("c = get_config()\nc.HistoryManager.enabled = False\n")
+    return folder
 
 
 def _copy_base_entries(source: Path, destination: Path) -> None:
@@ -92,6 +98,13 @@ def _copy_base_entries(source: Path, destination: Path) -> None:
         copy = destination / entry.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.touch()
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give an engine six times as long as a learner would: the machine may run other tests meanwhile."""
+    if request.node.get_closest_marker("engine") is not None:
+        monkeypatch.setenv(PATIENCE, "6")
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def small_shelf(tmp_path: Path, fresh: dict[str, Any]) -> Shelf:
 
 @pytest.fixture(scope="session", autouse=True)
 def fonts_known() -> None:
-    """Have matplotlib look for fonts before any notebook does: where that takes 5 s, it says so in a cell's output."""
+    """Have matplotlib look for fonts before a notebook does: where that takes 5 s, it says so in the cell."""
     import matplotlib.font_manager  # noqa: F401
 
 

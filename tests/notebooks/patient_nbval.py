@@ -1,4 +1,4 @@
-"""A plugin for nbval, whose own limits for a kernel's answers, 5 and 10 s, no option stretches: a busy machine stalls."""
+"""A plugin for nbval: its own limits for a kernel's answers, 5 and 10 s, are too short for a busy machine."""
 
 from __future__ import annotations
 

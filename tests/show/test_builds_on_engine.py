@@ -292,8 +292,9 @@ def test_a_failing_run(shell_project, tag):
     assert "about to fail" in caught.value.log
 
 
-def test_a_time_limit(shell_project, tag):
+def test_a_time_limit(shell_project, tag, monkeypatch):
     """A RUN that never ends is cancelled at the time limit, and nothing is tagged."""
+    monkeypatch.delenv("DMHELPERS_PATIENCE")
     folder = shell_project("RUN sleep 300\n")
     with pytest.raises(BuildTimeLimitReached, match="sleep 300"):
         quiet(folder, tag, time_limit_s=4)

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from traitlets.config import Config
 
 os.environ["DMHELPERS_WORKSPACE"] = str(Path.cwd() / "workspace")
-SHELL = InteractiveShell.instance()
+# A history that two learners share is locked now and then, which IPython says among what a cell prints.
+SHELL = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
 
 
 class Kernel(BaseHTTPRequestHandler):
