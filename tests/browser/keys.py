@@ -10,7 +10,7 @@ from dmhelpers.course.notebooks import Json, source, tags
 from tests.browser.notebook_page import NotebookPage
 
 MOST_TABS = 80
-WIDGET_LIMIT_MS = 120_000
+WIDGET_LIMIT_MS = 600_000
 FOCUSED = """() => {
   const one = document.activeElement
   return ['BUTTON', 'INPUT'].includes(one?.tagName) ? (one.closest('label') ?? one).innerText.trim() : ''
@@ -82,10 +82,7 @@ class Learner:
 
     def save(self) -> Json:
         """Press Ctrl+S and return what was saved."""
-        with self.notebook.page.expect_response(
-            lambda one: "/api/contents/" in one.url and one.request.method == "PUT"
-        ):
-            self.keyboard.press("Control+S")
+        self.notebook.press_save()
         return self.notebook.lab.saved(self.notebook.name)
 
     def _run(self, cell_id: str, cell: Json) -> None:

@@ -305,7 +305,6 @@ class Screen:
         assert raw
         self.shown.append((time.monotonic(), bundle))
 
-
     def wait_for(self, seen):
         """Wait until what was shown is as asked."""
         deadline = time.monotonic() + LIMIT_S
