@@ -27,6 +27,8 @@ REQUIRE = "DMHELPERS_REQUIRE_ENGINE"
 SHARED = "DMHELPERS_SHARED_ENGINE"
 """Set it to 1 where other people use the engine too: then only what the tests themselves made is looked at."""
 
+SETTLED_WITHIN_S = 60
+
 Project = Callable[..., Path]
 
 
@@ -201,7 +203,7 @@ def unchanged_engine() -> Iterator[EngineState]:
         _hold_ledger_is_empty()
         return
     after = engine_state()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + SETTLED_WITHIN_S
     while after != before and time.monotonic() < deadline:  # a container of somebody else that is just ending
         time.sleep(0.2)
         after = engine_state()

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 SANITIZE = ROOT / "notebooks" / "sanitize.cfg"
 CELL_LIMIT_S = 900
 NBVAL_LIMIT_S = 3000
+PATIENT_NBVAL = "tests.notebooks.patient_nbval"
 OPENING = """\
 # 05 · Building and measuring
 
@@ -130,7 +131,7 @@ def nbval(tmp_path: Path) -> Nbval:
 
     def run(notebook: Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "--quiet", "--color=no", "-p", "no:cacheprovider"]
-        command += ["--nbval", "--nbval-current-env", "-p", "tests.notebooks.patient_nbval", "--timeout=0"]
+        command += ["--nbval", "--nbval-current-env", "-p", PATIENT_NBVAL, "--timeout=0"]
         command += [f"--nbval-cell-timeout={CELL_LIMIT_S}", f"--nbval-kernel-startup-timeout={CELL_LIMIT_S}"]
         command += [
             f"--nbval-sanitize-with={SANITIZE}",
