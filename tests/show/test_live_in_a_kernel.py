@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-pytestmark = [pytest.mark.engine, pytest.mark.one_store, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.one_store, pytest.mark.timeout(1800)]
 LIMIT_S = 300
 
 
