@@ -67,7 +67,7 @@ class Namespaces:
         self,
         argv: list[str],
         *,
-        timeout_s: float = 30.0,
+        timeout_s: float = 120.0,
         check: bool = True,
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
@@ -110,7 +110,7 @@ def children(pid: int) -> list[int]:
 
 def remove_cgroups(name: str) -> None:
     """Remove the empty control groups of an engine whose processes are gone, the innermost first."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     for top in (*_CGROUPS.glob(f"*/{name}"), _CGROUPS / name):
         while top.is_dir() and time.monotonic() < deadline:
             for folder in sorted((one for one in top.rglob("*") if one.is_dir()), reverse=True):

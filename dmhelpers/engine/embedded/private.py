@@ -131,7 +131,7 @@ class PrivateEngine:
         os.kill(self.pid, signal.SIGKILL)
         self._await_end()
 
-    def run_inside(self, argv: list[str], *, timeout_s: float = 30.0) -> str:
+    def run_inside(self, argv: list[str], *, timeout_s: float = 120.0) -> str:
         """Run a program of this machine inside the engine's namespaces and return what it printed.
 
         Raises:
@@ -162,7 +162,7 @@ class PrivateEngine:
 
     def _await_end(self) -> None:
         if self._engine is not None:
-            self._engine.wait(timeout=60)
+            self._engine.wait(timeout=300)
 
     def _leave(self) -> None:
         """End everything, wait for it, and remove the folder and the control groups."""
@@ -172,7 +172,7 @@ class PrivateEngine:
         self._namespaces.__exit__(None, None, None)
         if self._engine is not None:
             with suppress(subprocess.TimeoutExpired):
-                self._engine.wait(timeout=10)
+                self._engine.wait(timeout=60)
         remove_cgroups(self.name)
         if str(self.folder) not in Path("/proc/self/mountinfo").read_text(encoding="utf-8"):
             shutil.rmtree(self.folder, ignore_errors=True)
