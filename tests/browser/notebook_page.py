@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.browser.going import go
+
 RUN_LIMIT_MS = 900_000
 OPEN_LIMIT_MS = 300_000
 OPENINGS = 4
@@ -122,27 +124,12 @@ class NotebookPage:
     def _open(self) -> None:
         dialog = self.page.locator(".jp-Dialog")
         for _ in range(OPENINGS):
-            if not self._went():
-                continue
+            go(self.page, self.lab.url(self.name))
             dialog.or_(self._idle()).first.wait_for(timeout=OPEN_LIMIT_MS)
             # On a busy machine JupyterLab gives up on its own style sheet, and says so: load the page again.
             if not dialog.is_visible():
                 return
-        raise AssertionError(
-            f"JupyterLab asks: {dialog.inner_text() if dialog.is_visible() else 'nothing; the network changed'}"
-        )
-
-    def _went(self) -> bool:
-        from playwright.sync_api import Error
-
-        try:
-            self.page.goto(self.lab.url(self.name))
-        except Error as error:
-            # Where containers come and go, their network interfaces do, and Chromium starts over.
-            if "ERR_NETWORK_CHANGED" in error.message:
-                return False
-            raise
-        return True
+        raise AssertionError(f"JupyterLab asks: {dialog.inner_text()}")
 
     def _idle(self) -> Any:
         # The notebook's own sign says idle before there is a kernel; the status bar does not.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dmhelpers.workshop import proxy
+from tests.browser.going import go
 
 CONFIG = Path(__file__).parent / "hub" / "jupyterhub_config.py"
 LIMIT_S = 300
@@ -44,7 +45,7 @@ class Hub:
         window = browser.new_context(**options)
         window.set_default_timeout(LIMIT_S * 1000)
         page = window.new_page()
-        page.goto(f"{self.address}/hub/login?next=/hub/home")
+        go(page, f"{self.address}/hub/login?next=/hub/home")
         page.fill("#username_input", name)
         page.fill("#password_input", self.passwords[name])
         page.click("#login_submit")
@@ -53,7 +54,7 @@ class Hub:
 
     def start_server(self, page: Any, name: str) -> Kernel:
         """Have the hub start this learner's server, from their own window."""
-        page.goto(f"{self.address}/hub/spawn/{name}")
+        go(page, f"{self.address}/hub/spawn/{name}")
         page.wait_for_url(f"{self.address}/user/{name}/**")
         return Kernel(f"http://127.0.0.1:{(self.folder / 'homes' / name / 'port').read_text()}")
 
