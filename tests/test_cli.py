@@ -26,7 +26,7 @@ def run(*args, **environment):
         [sys.executable, "-m", "dmhelpers", *args],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         env={**os.environ, **environment},
     )

@@ -18,7 +18,7 @@ HEAVY = ("pandas", "numpy", "matplotlib", "ipywidgets", "docker", "requests", "u
 
 def in_a_new_interpreter(code):
     """Run code in an interpreter that has imported nothing, and return what it printed."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
