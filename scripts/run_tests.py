@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
-from dmhelpers.engine import embedded, patience
+from dmhelpers.engine import embedded
 from dmhelpers.engine.embedded.install import find_tool
 from dmhelpers.errors import DmHelpersError
 
@@ -87,8 +87,6 @@ def main(arguments: list[str]) -> int:
     """Run pytest with the arguments given, once or on both image stores; return the worst exit code."""
     # Where this was started in the background, Ctrl-C is ignored, and every test of it would wait in vain.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # Lanes share the processors: engines of theirs are slow to start and to answer, not stuck.
-    os.environ.setdefault(patience.VARIABLE, "4")
     lane = Lane(sys.stdout)
     if arguments[:1] == ["--browser"]:
         return in_the_browser(arguments[1:], lane)

@@ -21,11 +21,14 @@ from typing import Any
 
 import pytest
 
+from dmhelpers.engine.patience import VARIABLE as PATIENCE
 from dmhelpers.errors import DmHelpersError
 
 REQUIRE = "DMHELPERS_REQUIRE_ENGINE"
 SHARED = "DMHELPERS_SHARED_ENGINE"
 """Set it to 1 where other people use the engine too: then only what the tests themselves made is looked at."""
+
+SETTLED_WITHIN_S = 60
 
 Project = Callable[..., Path]
 
@@ -65,14 +68,6 @@ def _private_engine_missing() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patience_by_default() -> None:
-    """Give the course's own time limits four times as long: on a busy machine a test holds its rule, not a speed."""
-    from dmhelpers.engine.patience import VARIABLE
-
-    os.environ.setdefault(VARIABLE, "4")
-
-
-@pytest.fixture(scope="session", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give the tests a state folder of their own, and leave them the person's downloads.
 
@@ -86,14 +81,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     cache.mkdir(parents=True, exist_ok=True)
     (folder / "cache").symlink_to(cache, target_is_directory=True)
     _copy_base_entries(state, folder / "state")
-    before = os.environ.get("DMHELPERS_HOME")
-    os.environ["DMHELPERS_HOME"] = str(folder)
-    yield folder
-    if before is None:
-        del os.environ["DMHELPERS_HOME"]
-    else:
-        os.environ["DMHELPERS_HOME"] = before
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DMHELPERS_HOME", str(folder))
+        environment.setenv("IPYTHONDIR", str(_kernels_without_history(folder / "ipython")))
+        yield folder
     _copy_base_entries(folder / "state", state)
+
+
+def _kernels_without_history(folder: Path) -> Path:
+    """Make a folder of settings for IPython; a history that kernels share says in a cell that it is locked."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text("c = get_config()\nc.HistoryManager.enabled = False\n")
+    return folder
 
 
 def _copy_base_entries(source: Path, destination: Path) -> None:
@@ -101,6 +101,13 @@ def _copy_base_entries(source: Path, destination: Path) -> None:
         copy = destination / entry.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.touch()
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give an engine six times as long as a learner would: the machine may run other tests meanwhile."""
+    if any(request.node.get_closest_marker(one) is not None for one in ("engine", "private_engine")):
+        monkeypatch.setenv(PATIENCE, "6")
 
 
 @pytest.fixture
@@ -129,7 +136,6 @@ def limit_begins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     Where the machine is busy, a limit of a few seconds would else be over before the step has begun. With `printed`,
     it begins when the step has printed that.
     """
-    from dmhelpers.engine.patience import VARIABLE
     from dmhelpers.measure.events import Progress
 
     def begin(step: str, *, printed: str = "") -> None:
@@ -148,7 +154,7 @@ def limit_begins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         monkeypatch.setattr(Progress, "feed", fed)
         monkeypatch.setattr(threading, "Timer", Timer)
-        monkeypatch.setenv(VARIABLE, "1")
+        monkeypatch.setenv(PATIENCE, "1")
 
     return begin
 
@@ -228,7 +234,7 @@ def unchanged_engine() -> Iterator[EngineState]:
         _hold_ledger_is_empty()
         return
     after = engine_state()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SETTLED_WITHIN_S
     while after != before and time.monotonic() < deadline:  # a container of somebody else that is just ending
         time.sleep(0.2)
         after = engine_state()

@@ -18,6 +18,7 @@ from dmhelpers.course.sample_info import Role, SampleInfo, measured_samples, ori
 from dmhelpers.engine import bases
 from dmhelpers.engine.containers import serve
 from dmhelpers.engine.info import engine_info
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import DmHelpersError, InputError
 from dmhelpers.measure.build import run_build
 from dmhelpers.measure.images import size_of
@@ -145,7 +146,7 @@ def _ask(info: SampleInfo, tag: str, command: Sequence[str] | None, say: Say) ->
     import requests
 
     with serve(tag, port=info.port, path=info.http_path, command=command) as serving:
-        answer = requests.get(serving.url + info.http_path, timeout=10, proxies={"http": ""})
+        answer = requests.get(serving.url + info.http_path, timeout=patient(10), proxies={"http": ""})
     if answer.status_code != 200 or info.http_answer not in answer.text:
         raise WrongAnswer(
             f"{tag} answered {answer.status_code} and {answer.text[:200]!r} to {info.http_path}, "

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dmhelpers.course.notebooks import METADATA, Json, Shelf, as_text, read, source, tags, write
+from dmhelpers.engine.patience import patient
 from dmhelpers.units import seconds
 
 CELL_LIMIT_S = 300
 """Seconds that one cell may take: the slowest build of the course on a slow machine, twice."""
+
+_ANSWER_LIMIT_S = 120
+"""Seconds that a kernel may take to start, and to hand over what a cell showed: nothing of it is left out."""
 
 _CELL_KEYS = ("tags", "dmhelpers")
 
@@ -81,7 +85,7 @@ def run(
         path: The notebook; it is not written to.
         go_on: Run the cells after one that failed too.
         environment: What the kernel's environment has besides that of this process.
-        cell_limit_s: Seconds that one cell may take.
+        cell_limit_s: Seconds that one cell may take, `DMHELPERS_PATIENCE` times as long where that is set.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -94,7 +98,10 @@ def run(
         client = NotebookClient(
             notebook,
             kernel_name="python3",
-            timeout=cell_limit_s,
+            timeout=int(patient(cell_limit_s)),
+            startup_timeout=int(patient(_ANSWER_LIMIT_S)),
+            iopub_timeout=int(patient(_ANSWER_LIMIT_S)),
+            raise_on_iopub_timeout=True,
             allow_errors=go_on,
             record_timing=False,
             store_widget_state=False,

@@ -38,6 +38,9 @@ _REFUSED = range(400, 500)
 _SLOW_DOWN = 429
 _log = logging.getLogger(__name__)
 
+one_message = threading.Lock()
+"""Held while a message is under way: what a learner has deleted must not come back by one that was sent before."""
+
 
 class Unsent(Exception):
     """A message did not arrive; `final` says that the same message would be refused again."""
@@ -158,12 +161,14 @@ class Reporter:
         self._pause_s = pause_s
         self._due = threading.Event()
         self._settled = threading.Event()
+        self._one = threading.Lock()
         threading.Thread(target=self._work, name="dmhelpers-progress", daemon=True).start()
 
     def wake(self) -> None:
         """Ask for a message."""
-        self._settled.clear()
-        self._due.set()
+        with self._one:
+            self._settled.clear()
+            self._due.set()
 
     def wait(self, limit_s: float) -> bool:
         """Wait until nothing is left to send; return whether that was so in time."""
@@ -175,14 +180,16 @@ class Reporter:
             self._due.wait(pause_s or None)
             self._due.clear()
             pause_s = self._next_pause_s(pause_s)
-            if not pause_s and not self._due.is_set():
-                self._settled.set()
+            with self._one:  # else who woke it meanwhile would be told that nothing is left to send
+                if not pause_s and not self._due.is_set():
+                    self._settled.set()
             time.sleep(_BETWEEN_S)
 
     def _next_pause_s(self, pause_s: float) -> float:
         try:
-            if sharing.choice().progress:
-                send(message())
+            with one_message:
+                if sharing.choice().progress:
+                    send(message())
         except Unsent as reason:
             _log.debug("progress did not arrive: %s", reason)
             return 0.0 if reason.final else min(max(2 * pause_s, self._pause_s), LONGEST_PAUSE_S)

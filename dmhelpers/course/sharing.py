@@ -66,7 +66,8 @@ def sharing(*, name: bool | None = None, progress: bool | None = None) -> Sharin
     if new != old:
         _keep(new)
     try:
-        answer = reporting.send(reporting.message() if new.progress else None)
+        with reporting.one_message:
+            answer = reporting.send(reporting.message() if new.progress else None)
     except reporting.Unsent as reason:
         later = "It is tried again with your next check." if new.progress else "Call this again in a moment."
         return Sharing((_wish(new), f"The instructor's page does not know yet: {reason}. {later}"))

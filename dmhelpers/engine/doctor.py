@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import DmHelpersError
 
 Status = Literal["ok", "fix", "note"]
@@ -84,7 +85,7 @@ class Examination:
 
 
 def doctor() -> Report:
-    """Check one by one what the course needs, in at most about ten seconds.
+    """Check one by one what the course needs, in at most about ten seconds, or `DMHELPERS_PATIENCE` times as long.
 
     Returns:
         A report with one row a check: the `docker` command, the engine, a container that really runs,
@@ -96,7 +97,7 @@ def doctor() -> Report:
     from dmhelpers.engine.recorded import marks
 
     def look() -> list[Any]:
-        found = examine(examinations())
+        found = examine(examinations(), total_limit_s=patient(TOTAL_LIMIT_S))
         return [found.duration_s, [asdict(one) for one in found.checks]]
 
     duration_s, rows = recorded.exchange("doctor", "doctor", look)

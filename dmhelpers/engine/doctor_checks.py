@@ -12,6 +12,7 @@ from dmhelpers.engine import messages
 from dmhelpers.engine.client import api, docker_cli, endpoint, engine_answers
 from dmhelpers.engine.doctor import Check, Examination
 from dmhelpers.engine.info import MINIMUM_BUILDX, MINIMUM_ENGINE, buildx_version, store_of, version_pair
+from dmhelpers.engine.patience import patient
 from dmhelpers.engine.probe import Probed, probe
 from dmhelpers.errors import DmHelpersError, TimeLimitReached
 from dmhelpers.units import docker_size
@@ -21,16 +22,11 @@ COMFORTABLE_DISK_BYTES = 6_000_000_000
 COMFORTABLE_MEMORY_BYTES = 2_000_000_000
 CLOCK_LIMIT_S = 60.0
 
+_QUESTION_LIMIT_S = 4.0
 _CONTAINER_LIMIT_S = 8.0
 _NETWORK_LIMIT_S = 7.0
-_NPM_PING = (
-    "npm",
-    "ping",
-    "--fetch-retries=0",
-    "--fetch-timeout=5000",
-    "--loglevel=error",
-    "--update-notifier=false",
-)
+_NPM_PING = ("npm", "ping", "--fetch-retries=0", "--loglevel=error", "--update-notifier=false")
+_NPM_LIMIT_MS, _NPM_LONGEST_MS = 5000, 20_000
 _TLS_CODES = re.compile(r"SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|CERT_|ERR_TLS|DEPTH_ZERO")
 _DNS_CODES = re.compile(r"EAI_AGAIN|ENOTFOUND")
 _ROUTE_CODES = re.compile(r"ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT")
@@ -54,7 +50,7 @@ class OneProbe:
         with self._lock:
             if self._outcome is None:
                 try:
-                    self._outcome = probe(time_limit_s=_CONTAINER_LIMIT_S)
+                    self._outcome = probe(time_limit_s=patient(_CONTAINER_LIMIT_S))
                 except DmHelpersError as error:
                     self._outcome = error
         if isinstance(self._outcome, DmHelpersError):
@@ -65,24 +61,25 @@ class OneProbe:
 def examinations() -> tuple[Examination, ...]:
     """Return the checks in the order of the report's rows."""
     probed = OneProbe()
+    asked_s, run_s, reached_s = map(patient, (_QUESTION_LIMIT_S, _CONTAINER_LIMIT_S + 1, _NETWORK_LIMIT_S + 2))
     return (
-        Examination("docker command", docker_command, needs_engine=False),
-        Examination("engine", engine, needs_engine=False),
-        Examination("container runs", lambda: container_runs(probed), limit_s=_CONTAINER_LIMIT_S + 1),
-        Examination("engine version", engine_version),
-        Examination("buildx", buildx, needs_engine=False),
-        Examination("image store", image_store),
-        Examination("disk", lambda: disk(probed), limit_s=_CONTAINER_LIMIT_S + 1),
-        Examination("memory", memory),
-        Examination("network", network, limit_s=_NETWORK_LIMIT_S + 2),
-        Examination("base images", base_images),
-        Examination("clock", clock),
+        Examination("docker command", docker_command, limit_s=asked_s, needs_engine=False),
+        Examination("engine", engine, limit_s=asked_s, needs_engine=False),
+        Examination("container runs", lambda: container_runs(probed), limit_s=run_s),
+        Examination("engine version", engine_version, limit_s=asked_s),
+        Examination("buildx", buildx, limit_s=asked_s, needs_engine=False),
+        Examination("image store", image_store, limit_s=asked_s),
+        Examination("disk", lambda: disk(probed), limit_s=run_s),
+        Examination("memory", memory, limit_s=asked_s),
+        Examination("network", network, limit_s=reached_s),
+        Examination("base images", base_images, limit_s=asked_s),
+        Examination("clock", clock, limit_s=asked_s),
     )
 
 
 def docker_command() -> Check:
     """Is there a `docker` command?"""
-    text = docker_cli(["--version"], timeout_s=4).stdout.strip()
+    text = docker_cli(["--version"], timeout_s=_QUESTION_LIMIT_S).stdout.strip()
     return Check("docker command", "ok", text)
 
 
@@ -158,8 +155,10 @@ def network() -> Check:
     base = next((one.name for one in bases.status() if one.present and one.name.startswith("node:")), None)
     if base is None:
         return Check("network", "note", "not checked: no Node base image is here yet", "dmhelpers bases prepare")
+    # A network that answers nothing is no busy machine: nobody's first cell waits a minute for it.
+    ping = [*_NPM_PING, f"--fetch-timeout={min(patient(_NPM_LIMIT_MS), _NPM_LONGEST_MS):.0f}"]
     try:
-        done = run(base, _NPM_PING, time_limit_s=_NETWORK_LIMIT_S)
+        done = run(base, ping, time_limit_s=patient(_NETWORK_LIMIT_S))
     except TimeLimitReached:
         return network_verdict(1, "ETIMEDOUT")
     return network_verdict(done.exit_code, done.stdout + done.stderr)

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from dmhelpers.measure import built, cache_records, origins, outcome, recorded_r
 from dmhelpers.measure.build_plan import BuildPlan, courses_own, inspected, plan_build
 from dmhelpers.measure.events import Listener, Progress
 from dmhelpers.measure.records import BuildRecord, Step
-from dmhelpers.measure.steps import provenance_lines, stage_states, steps_of
+from dmhelpers.measure.steps import as_they_ran, provenance_lines, stage_states, steps_of
 from dmhelpers.measure.translate import build_error
 from dmhelpers.units import seconds
 
@@ -81,10 +82,10 @@ def run_build(
     begun = recorded.clock_s()
     try:
         record = _build(plan, listener, time_limit_s, begun)
-    except outcome.HalfStored:
+    except outcome.HalfStored as lost:
         if say is not None:
             say("The engine lost a layer while it stored the image: building once more, from the build cache.")
-        record = _build(plan, listener, time_limit_s, begun)
+        record = _once_more(plan, lost, _build(plan, listener, time_limit_s, begun))
     if noted:
         _remember(plan, record)
     return record
@@ -117,7 +118,7 @@ def _build(plan: BuildPlan, listener: Listener | None, time_limit_s: float, begu
     )
     if image_id is None:
         if not too_long:
-            outcome.require_stored(progress, plan.engine, tag=plan.request.tag, replaced_id=plan.replaced_id)
+            _require_stored(plan, progress, steps)
         raise _too_long(plan, progress, time_limit_s) if too_long else _failed(plan, progress, steps, exit_code)
     return BuildRecord(
         image_id=image_id,
@@ -130,6 +131,22 @@ def _build(plan: BuildPlan, listener: Listener | None, time_limit_s: float, begu
         log=progress.log(),
         warnings=tuple(progress.warnings),
         mapped_by="provenance" if lines else "names",
+    )
+
+
+def _require_stored(plan: BuildPlan, progress: Progress, steps: tuple[Step, ...]) -> None:
+    try:
+        outcome.require_stored(progress, plan.engine, tag=plan.request.tag, replaced_id=plan.replaced_id)
+    except outcome.HalfStored as lost:
+        lost.steps = steps
+        raise
+
+
+def _once_more(plan: BuildPlan, lost: outcome.HalfStored, again: BuildRecord) -> BuildRecord:
+    """Return a second build's record with what the first one, of which only the image was lost, ran and printed."""
+    steps = as_they_ran(lost.steps, again.steps)
+    return replace(
+        again, steps=steps, stages=stage_states(plan.dockerfile, steps, plan.target), log=lost.log + again.log
     )
 
 

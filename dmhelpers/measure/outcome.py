@@ -44,7 +44,12 @@ _LOST = ("failed to prepare extraction snapshot", "parent snapshot", "does not e
 
 
 class HalfStored(BuildFailed):
-    """The engine lost a layer while it stored the image; built again, the image is whole."""
+    """The engine lost a layer while it stored the image; built again, the image is whole.
+
+    `steps` are those of the build that was lost, whose results stand in the build cache.
+    """
+
+    steps: tuple[Step, ...] = ()
 
 
 def require_complete(

@@ -81,6 +81,12 @@ def steps_of(dockerfile: Dockerfile, vertexes: Mapping[str, Vertex], lines: Line
     return tuple(found[key] for key in sorted(found))
 
 
+def as_they_ran(first: tuple[Step, ...], again: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the steps of a build that was run once more; one that ran the first time did not come from the cache."""
+    ran = {(one.stage, one.number): one for one in first if one.state == "ran"}
+    return tuple(ran.get((one.stage, one.number), one) if one.state == "cached" else one for one in again)
+
+
 def stage_states(dockerfile: Dockerfile, steps: tuple[Step, ...], target: Stage) -> tuple[StageState, ...]:
     """Return what became of every stage, in file order; ``"not built"``: nothing of it was even looked at."""
     needed = dockerfile.needed_by(target)

@@ -168,7 +168,7 @@ INSIDE
 
 unshare --net --mount --pid --fork --kill-child --mount-proc bash "$folder/inside.sh" "$root" "$folder/connected.$$" "${targets[@]}" &
 machine=$!
-for _ in $(seq 50); do
+for _ in $(seq 600); do
     first=$(cat "/proc/$machine/task/$machine/children" 2>/dev/null | tr -d ' ') || first=''
     [ -z "$first" ] || break
     sleep 0.1

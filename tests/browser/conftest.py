@@ -23,7 +23,8 @@ import pytest
 from dmhelpers.course.notebooks import NAMES, Json, read, shelf
 
 WIDTH = 1280
-START_LIMIT_S = 120
+START_LIMIT_S = 300
+WAIT_LIMIT_MS = 300_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SETTINGS = {
     # No news are fetched, so no question about them is asked.
@@ -69,7 +70,7 @@ def lab(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             yield made
         finally:
             process.terminate()  # ends its kernels too
-            process.wait(timeout=30)
+            process.wait(timeout=START_LIMIT_S)
 
 
 def _server(made: Lab, log: Any) -> subprocess.Popen[bytes]:
@@ -83,6 +84,7 @@ def _server(made: Lab, log: Any) -> subprocess.Popen[bytes]:
         "JUPYTERLAB_SETTINGS_DIR": str(made.folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(made.folder / "layouts"),
         "DMHELPERS_WORKSPACE": str(made.folder / "workspace"),
+        "DMHELPERS_PATIENCE": "6",
     }
     environment = {**os.environ, **own}
     return subprocess.Popen(command, cwd=made.folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -99,7 +101,7 @@ def _wait_until_ready(made: Lab, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         assert process.poll() is None, (made.folder / "jupyterlab.log").read_text(errors="replace")
-        with suppress(OSError), closing(http.client.HTTPConnection(host, int(port), timeout=5)) as connection:
+        with suppress(OSError), closing(http.client.HTTPConnection(host, int(port), timeout=30)) as connection:
             connection.request("GET", "/api/status", headers={"Authorization": f"token {made.token}"})
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return
@@ -119,7 +121,7 @@ def browser() -> Iterator[Any]:
     # Chromium's own sandbox does not work for root, which CI often is. Nothing but this course's pages is opened.
     arguments += ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=arguments)
+        made = playwright.chromium.launch(executable_path=path, args=arguments, timeout=WAIT_LIMIT_MS)
         yield made
         made.close()
 
@@ -128,7 +130,7 @@ def browser() -> Iterator[Any]:
 def window(browser: Any) -> Iterator[Any]:
     """Give a window as wide as a small laptop's screen; JupyterLab's own files are loaded into it once."""
     made = browser.new_context(viewport={"width": WIDTH, "height": 800})
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(WAIT_LIMIT_MS)
     yield made
     made.close()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 from typing import Any
 
 from dmhelpers.course.notebooks import Json, source, tags
 from tests.browser.notebook_page import NotebookPage
 
 MOST_TABS = 80
-WIDGET_LIMIT_MS = 120_000
+WIDGET_LIMIT_MS = 600_000
+SELECT_LIMIT_S = 60
 FOCUSED = """() => {
   const one = document.activeElement
   return ['BUTTON', 'INPUT'].includes(one?.tagName) ? (one.closest('label') ?? one).innerText.trim() : ''
@@ -82,10 +84,7 @@ class Learner:
 
     def save(self) -> Json:
         """Press Ctrl+S and return what was saved."""
-        with self.notebook.page.expect_response(
-            lambda one: "/api/contents/" in one.url and one.request.method == "PUT"
-        ):
-            self.keyboard.press("Control+S")
+        self.notebook.press_save()
         return self.notebook.lab.saved(self.notebook.name)
 
     def _run(self, cell_id: str, cell: Json) -> None:
@@ -133,5 +132,10 @@ class Learner:
         return list(ast.literal_eval(source(given).partition(".answer(")[2].rstrip().removesuffix(")")))
 
     def _require_active(self, cell_id: str) -> None:
-        there = self.notebook.panel.locator(".jp-Notebook .jp-Cell").evaluate_all(ACTIVE)
+        cells = self.notebook.panel.locator(".jp-Notebook .jp-Cell")
+        deadline = time.monotonic() + SELECT_LIMIT_S
+        there = cells.evaluate_all(ACTIVE)
+        while self.notebook.ids[there] != cell_id and time.monotonic() < deadline:
+            self.notebook.page.wait_for_timeout(50)
+            there = cells.evaluate_all(ACTIVE)
         assert self.notebook.ids[there] == cell_id, f"{self.notebook.ids[there]} is selected, not {cell_id}"

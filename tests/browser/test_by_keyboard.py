@@ -12,7 +12,7 @@ from dmhelpers.course.notebooks import NAMES, read, shelf, tags
 from tests.browser.keys import COUNT_POINTERS, Learner
 from tests.browser.notebook_page import NotebookPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(2400)]
 SELECTED = "DMHELPERS_KEYBOARD_NOTEBOOKS"
 """Numbers of notebooks, such as ``"03 07"``, or ``all``: which ones are worked through to the end."""
 CHEAPEST = "01"

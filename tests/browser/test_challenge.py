@@ -10,7 +10,7 @@ from dmhelpers.course.notebooks import read, shelf, source
 from tests.browser.keys import Keys
 from tests.browser.notebook_page import NotebookPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(1800)]
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "browser"
 NAME = "12_the_challenge"
 DOCKERFILE, CHECK, SCORE = "12-15", "12-17", "12-21"

@@ -10,7 +10,7 @@ from dmhelpers.course.notebook_run import failures_of
 from dmhelpers.course.notebooks import NAMES
 from tests.browser.notebook_page import NotebookPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(2400)]
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "browser"
 
 

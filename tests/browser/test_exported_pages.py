@@ -11,7 +11,8 @@ from dmhelpers.course.notebook_report import as_html
 from dmhelpers.course.notebook_run import Run
 from dmhelpers.course.notebooks import METADATA
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
+LIMIT_S = 300
 DOCKERFILE = "FROM node:20-alpine AS builder\nFROM builder AS test\nRUN true\nFROM node:20-alpine AS runtime\n"
 LIVE = """\
 from IPython.display import HTML
@@ -58,7 +59,8 @@ def notebook(tmp_path_factory):
     made = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(one) for one in CELLS], metadata=nbformat.from_dict(METADATA)
     )
-    NotebookClient(made, timeout=60, record_timing=False, resources={"metadata": {"path": str(folder)}}).execute()
+    limits = {"timeout": LIMIT_S, "startup_timeout": LIMIT_S, "iopub_timeout": LIMIT_S}
+    NotebookClient(made, record_timing=False, resources={"metadata": {"path": str(folder)}}, **limits).execute()
     made.metadata.pop("widgets", None)
     return made
 
@@ -77,6 +79,7 @@ def by_nbconvert(notebook):
 def offline(browser):
     """Open a page without a network: give it, and the addresses elsewhere that it asked for."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, offline=True)
+    context.set_default_timeout(LIMIT_S * 1000)
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.url.startswith(("http", "ws")) else None)
@@ -91,6 +94,7 @@ def test_every_view_is_there_without_a_network(export, notebook, offline, tmp_pa
     path = tmp_path / "page.html"
     path.write_text(export(notebook), encoding="utf-8")
     page.goto(path.as_uri(), wait_until="domcontentloaded")
+    page.wait_for_function("[...document.images].every(one => one.complete)")
     for words in WORDS:
         assert page.get_by_text(words).first.is_visible(), words
     for words in PICTURES:

@@ -13,6 +13,8 @@ from dmhelpers.workshop.view.cards import cards
 ROOT = Path(__file__).parent.parent.parent
 SCREENSHOTS = ROOT / "build" / "browser"
 
+LIMIT_MS = 300_000
+
 pytestmark = pytest.mark.browser
 
 
@@ -30,6 +32,7 @@ def folder(tmp_path_factory):
 def test_slides_need_no_network_and_show_their_pictures(browser, folder):
     """A page of slides asks nothing of anybody else, moves by keyboard, and every picture and text fits its slide."""
     window = browser.new_context(viewport={"width": 1280, "height": 720}, offline=True)
+    window.set_default_timeout(LIMIT_MS)
     page = window.new_page()
     asked, broken = [], []
     page.on("request", lambda one: asked.append(one.url))
@@ -37,18 +40,24 @@ def test_slides_need_no_network_and_show_their_pictures(browser, folder):
     page.on("requestfailed", lambda one: broken.append(one.url))
     page.goto((folder / "index.html").as_uri())
     page.get_by_role("link", name="05 · Building and measuring").click()
-    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    ready(page)
     page.keyboard.press("Space")
     assert page.evaluate("Reveal.getIndices().h") == 1
     notes = page.locator("aside.notes").evaluate_all("all => all.map(one => one.textContent).join()")
     assert "Write down three guesses" in notes
     assert walked(page, "05") == 3
     page.goto((folder / "08_test_stage.html").as_uri())
-    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    ready(page)
     assert walked(page, "08") == 2
     assert broken == []
     assert [one for one in asked if not one.startswith(("file:", "data:"))] == []
     window.close()
+
+
+def ready(page):
+    """Wait until a page is loaded with all that belongs to it, and its slides can be moved."""
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.wait_for_load_state("load")
 
 
 def walked(page, number):
@@ -70,8 +79,9 @@ def walked(page, number):
     return pictures
 
 
-_LOOK = """() => {
+_LOOK = """async () => {
   const slide = Reveal.getCurrentSlide(), pictures = [...slide.querySelectorAll("img")];
+  await Promise.all(pictures.map(one => one.decode().catch(() => {})));
   return { tall: slide.scrollHeight * (slide.style.zoom || 1), text: slide.innerText,
     widths: pictures.map(one => one.naturalWidth && one.getBoundingClientRect().width),
     alts: pictures.map(one => one.alt && !one.alt.startsWith("No description")) };
@@ -89,6 +99,7 @@ def test_cards_fit_their_sheets(browser, tmp_path):
     made = cards(seats, url="https://docker-workshop.seminar.example.org:8000/", network="Seminar-Guest-Network")
     path.write_text(made, encoding="utf-8")
     page = browser.new_page(viewport={"width": 900, "height": 1200})
+    page.set_default_timeout(LIMIT_MS)
     asked = []
     page.on("request", lambda one: asked.append(one.url))
     page.goto(path.as_uri())

@@ -12,7 +12,7 @@ import pytest
 from dmhelpers.course.notebooks import METADATA
 from tests.browser.notebook_page import NotebookPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(1800)]
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "browser"
 NAME = "live_build"
 SETUP = """\
@@ -85,9 +85,9 @@ def test_a_build_is_seen_running_cached_and_failed(notebook, lab, warm_cache, un
     view = slow.locator("[role=group]")
     view.get_by_text(re.compile(r"^running \d")).first.wait_for()
     view.get_by_text("not built: runtime does not depend on it").wait_for()
-    view.locator("pre", has_text="line 5").wait_for()
+    view.locator("pre", has_text=re.compile(r"line \d")).wait_for()
+    view.locator("pre", has_text=re.compile(r"line [2-5]\d")).wait_for()
     in_both_themes(page, "live_running")
-    view.locator("pre", has_text="line 55").wait_for()
     view.get_by_text("learner/live:latest built in").wait_for()
     assert view.locator("pre").count() == 0, "a build that ended well keeps its log in .log"
     notebook._wait_until_idle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from dmhelpers.course.puzzles.library import problem
 from tests.browser.keys import FOCUSED, Keys
 from tests.browser.notebook_page import NotebookPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.timeout(1800)]
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "browser"
 NAME = "puzzles"
 CELLS = {
@@ -42,6 +43,14 @@ def notebook(page, lab):
     return made
 
 
+def control(notebook, name):
+    """Run a cell that shows a control, wait until JupyterLab has drawn it, and return the cell."""
+    notebook.run(name)
+    cell = notebook.cell(name)
+    cell.locator(".jp-OutputArea-output").locator("button, input").first.wait_for()
+    return cell
+
+
 def set_theme(page, name):
     """Choose a theme by JupyterLab's menu."""
     page.get_by_role("menuitem", name="Settings", exact=True).click()
@@ -64,8 +73,7 @@ def test_a_parsons_problem_wrong_then_right_with_the_keyboard_alone(notebook, un
     """Tab, Enter and Space put the lines in order; a wrong order says what is wrong, and moving one line mends it."""
     posed = problem("two-stages")
     text = {line.number: line.text for line in posed.lines}
-    notebook.run("parsons")
-    cell = notebook.cell("parsons")
+    cell = control(notebook, "parsons")
     keys = Keys(notebook, "parsons")
     wrong = [*posed.solution]
     wrong[1], wrong[2] = wrong[2], wrong[1]  # the sources land beside the WORKDIR
@@ -94,7 +102,7 @@ def test_a_parsons_problem_wrong_then_right_with_the_keyboard_alone(notebook, un
 
 def test_a_quiz_with_the_keyboard_alone(notebook, warm_cache, unchanged_engine):
     """Files are ticked with Space; the engine says of each whether it is in the image, and why."""
-    notebook.run("quiz")
+    control(notebook, "quiz")
     keys = Keys(notebook, "quiz")
     keys.press("/server", "Space")
     notebook.cell("quiz").locator("input:checked").wait_for()
@@ -106,12 +114,11 @@ def test_a_quiz_with_the_keyboard_alone(notebook, warm_cache, unchanged_engine):
 
 def test_the_picker_s_control_changes_the_picture(notebook):
     """Another target, chosen with Tab and Enter, redraws the picture and says what is skipped."""
-    notebook.run("picker")
-    cell = notebook.cell("picker")
-    assert "Skipped: test" in notebook.shown("picker")
-    assert cell.locator("svg title").first.text_content().endswith("target runtime")
+    cell = control(notebook, "picker")
+    cell.get_by_text("Skipped: test").first.wait_for()
+    cell.locator("svg title", has_text=re.compile("target runtime$")).first.wait_for(state="attached")
     Keys(notebook, "picker").press("test (line")
     cell.get_by_text("Building test takes").wait_for()
-    assert "Skipped: runtime" in notebook.shown("picker")
-    assert cell.locator("svg title").first.text_content().endswith("target test")
+    cell.get_by_text("Skipped: runtime").first.wait_for()
+    cell.locator("svg title", has_text=re.compile("target test$")).first.wait_for(state="attached")
     pictures(notebook, "picker", "picker")

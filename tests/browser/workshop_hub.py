@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from dmhelpers.workshop import proxy
+from tests.browser.going import go
 
 CONFIG = Path(__file__).parent / "hub" / "jupyterhub_config.py"
-LIMIT_S = 60
+LIMIT_S = 300
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 NAMES = ("teacher", "ada", "ben", "eve")
 
@@ -41,8 +42,10 @@ class Hub:
 
     def log_in(self, browser: Any, name: str, **options: Any) -> Any:
         """Return a page of a new window, in which this person has logged in."""
-        page = browser.new_context(**options).new_page()
-        page.goto(f"{self.address}/hub/login?next=/hub/home")
+        window = browser.new_context(**options)
+        window.set_default_timeout(LIMIT_S * 1000)
+        page = window.new_page()
+        go(page, f"{self.address}/hub/login?next=/hub/home")
         page.fill("#username_input", name)
         page.fill("#password_input", self.passwords[name])
         page.click("#login_submit")
@@ -51,8 +54,8 @@ class Hub:
 
     def start_server(self, page: Any, name: str) -> Kernel:
         """Have the hub start this learner's server, from their own window."""
-        page.goto(f"{self.address}/hub/spawn/{name}")
-        page.wait_for_url(f"**/user/{name}/**", timeout=LIMIT_S * 1000)
+        go(page, f"{self.address}/hub/spawn/{name}")
+        page.wait_for_url(f"{self.address}/user/{name}/**")
         return Kernel(f"http://127.0.0.1:{(self.folder / 'homes' / name / 'port').read_text()}")
 
 

@@ -28,10 +28,10 @@ pytestmark = [
     pytest.mark.private_engine,
     pytest.mark.one_store,
     pytest.mark.beside,
-    pytest.mark.timeout(2400),
+    pytest.mark.timeout(9000),
 ]
 
-LIMIT_S = 1800
+LIMIT_S = 7200
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -30,7 +30,7 @@ def own_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_the_measurement_builds_runs_tabulates_and_plots_everything(
     own_tags: Path, tmp_path: Path, unchanged_engine: object, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,7 +31,7 @@ def test_what_is_made_or_private_stays(tmp_path: Path, by_git: bool) -> None:
         (tmp_path / path).write_text("x")
     if by_git:
         for command in (["init", "-q"], ["add", "README.md", "notebooks"]):
-            subprocess.run(["git", "-C", str(tmp_path), *command], check=True, timeout=20)
+            subprocess.run(["git", "-C", str(tmp_path), *command], check=True, timeout=120)
     kept = {"course/README.md", "course/notebooks/00.ipynb"}
     assert course_files(tmp_path).keys() - {"course/.env"} == kept
     assert not by_git or course_files(tmp_path).keys() == kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import pytest
 from dmhelpers.measure.dockerfile import Dockerfile, parse_dockerfile
 from dmhelpers.measure.events import Progress, StatusChanged, VertexChanged, decode
 from dmhelpers.measure.records import Step
-from dmhelpers.measure.steps import provenance_lines, stage_states, steps_of
+from dmhelpers.measure.steps import as_they_ran, provenance_lines, stage_states, steps_of
 
 DATA = Path(__file__).parents[1] / "data" / "builds"
 VERSIONS = ("0.13.1", "0.29.1")
@@ -238,3 +239,14 @@ def test_recordings_tell_nothing_of_the_machine(case, version):
     text = raw(case, version).decode()
     for word in ("/home/", "/root", "/tmp", "://registry-", "/Users/"):
         assert word not in text
+
+
+def test_what_ran_before_a_second_try_did_not_come_from_the_cache():
+    """Of a build that is run once more, steps count as run that ran the first time; cached ones stay cached."""
+    first = load("two_stages", VERSIONS[0]).steps()
+    again = tuple(replace(one, state="cached", duration_s=0.0) for one in first)
+    assert {one.state for one in first} == {"ran", "cached"}
+    assert as_they_ran(first, again) == first
+    assert as_they_ran(again, again) == again
+    assert as_they_ran((), again) == again
+    assert as_they_ran(again, first) == first

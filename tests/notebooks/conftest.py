@@ -18,7 +18,9 @@ from dmhelpers.engine.places import state_folder
 
 ROOT = Path(__file__).parent.parent.parent
 SANITIZE = ROOT / "notebooks" / "sanitize.cfg"
-CELL_LIMIT_S = 300
+CELL_LIMIT_S = 900
+NBVAL_LIMIT_S = 3000
+PATIENT_NBVAL = "tests.notebooks.patient_nbval"
 OPENING = """\
 # 05 · Building and measuring
 
@@ -103,6 +105,12 @@ def small_shelf(tmp_path: Path, fresh: dict[str, Any]) -> Shelf:
     return where
 
 
+@pytest.fixture(scope="session", autouse=True)
+def fonts_known() -> None:
+    """Have matplotlib look for fonts before a notebook does: where that takes 5 s, it says so in the cell."""
+    import matplotlib.font_manager  # noqa: F401
+
+
 @pytest.fixture
 def unchanged_cache() -> Iterator[None]:
     """Hold that the test leaves no build cache record that was made meanwhile, but for those of base images."""
@@ -121,18 +129,25 @@ Nbval = Callable[[Path], "subprocess.CompletedProcess[str]"]
 def nbval(tmp_path: Path) -> Nbval:
     """Run a notebook in a process of its own and compare every output with the stored one."""
 
-    def run(path: Path) -> subprocess.CompletedProcess[str]:
+    def run(notebook: Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "--quiet", "--color=no", "-p", "no:cacheprovider"]
-        command += ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={CELL_LIMIT_S}"]
+        command += ["--nbval", "--nbval-current-env", "-p", PATIENT_NBVAL, "--timeout=0"]
+        command += [f"--nbval-cell-timeout={CELL_LIMIT_S}", f"--nbval-kernel-startup-timeout={CELL_LIMIT_S}"]
         command += [
             f"--nbval-sanitize-with={SANITIZE}",
             f"--rootdir={ROOT}",
             f"--config-file={ROOT / 'pyproject.toml'}",
         ]
         workspace = tmp_path / "nbval" / "workspace"
-        environment = {**os.environ, "DMHELPERS_WORKSPACE": str(workspace), "DMHELPERS_PROGRESS": "plain"}
+        own = {"DMHELPERS_WORKSPACE": str(workspace), "DMHELPERS_PROGRESS": "plain"}
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         done = subprocess.run(
-            [*command, str(path)], capture_output=True, text=True, env=environment, timeout=1500, check=False
+            [*command, str(notebook)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **own, "PYTHONPATH": path},
+            timeout=NBVAL_LIMIT_S,
+            check=False,
         )
         if done.returncode != 0:
             done.stderr += _engine_complaints()

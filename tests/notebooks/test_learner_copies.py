@@ -22,7 +22,7 @@ def test_committed_copy_is_what_the_generator_makes(name):
 @pytest.mark.engine
 @pytest.mark.one_store
 @pytest.mark.in_browser
-@pytest.mark.timeout(1600)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", NAMES)
 def test_copy_runs_unfinished(name, warm_cache, unchanged_cache, unchanged_engine):
     """A learner copy runs from top to bottom with nothing filled in, and no cell raises."""

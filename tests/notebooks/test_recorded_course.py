@@ -46,7 +46,6 @@ def test_the_recording_is_small_and_tells_nothing_of_a_machine():
     assert set(re.findall(r"/home/(\w+)", text)) <= {"node"}  # the user of the base image
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", Recording(FOLDER).notebooks())
 def test_a_solution_reads_from_the_recording(name):
     """No cell raises, each output is the stored one but for its mark, and what was measured carries the mark."""
@@ -58,7 +57,6 @@ def test_a_solution_reads_from_the_recording(name):
     assert shown_text(done.notebook).count("Recorded mode: no engine runs here.") == 1
 
 
-@pytest.mark.timeout(300)
 def test_a_learner_copy_reads_from_one_file(tmp_path):
     """Open exercises say in recorded mode what they say on an engine, and a build of one's own is not answered."""
     packed = tmp_path / "recording.zip"

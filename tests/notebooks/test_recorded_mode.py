@@ -38,7 +38,6 @@ RECORDED_ONLY = PUZZLE.split("try:")[0]
 
 @pytest.mark.engine
 @pytest.mark.one_store
-@pytest.mark.timeout(300)
 def test_a_recorded_puzzle_is_judged_and_another_order_is_not(small_shelf, tmp_path, unchanged_engine):
     """The recorded answer has its verdict, though the edit in it is new each time; any other says what to do."""
     path = small_shelf.solution("05_building_and_measuring")
@@ -62,7 +61,6 @@ def test_a_recorded_puzzle_is_judged_and_another_order_is_not(small_shelf, tmp_p
 
 @pytest.mark.engine
 @pytest.mark.one_store
-@pytest.mark.timeout(600)
 def test_a_recorded_notebook_runs_through_without_an_engine(tmp_path, monkeypatch, unchanged_engine):
     """Notebook 01, recorded and replayed: no exception, the stored outputs but for the marks, and nothing private."""
     monkeypatch.setenv("SOME_SECRET_TOKEN", "cherry-jam-4711")
@@ -88,7 +86,6 @@ def test_a_recorded_notebook_runs_through_without_an_engine(tmp_path, monkeypatc
 
 @pytest.mark.engine
 @pytest.mark.one_store
-@pytest.mark.timeout(600)
 def test_another_build_is_not_answered(tmp_path, unchanged_engine):
     """A cell whose Dockerfile was changed is an error that says what to do, and its claim is not made."""
     folder = tmp_path / "recording"

@@ -28,6 +28,7 @@ COLD = """\
 WARM = """\
 node:20-alpine is a stand-in, assembled from packages: its size is not quite the original's.
   cached       [builder 4/7] RUN npm ci
+The engine lost a layer while it stored the image: building once more, from the build cache.
   cached       [builder 1/7] FROM docker.io/library/node:20-alpine
 """
 EQUAL = {

@@ -18,7 +18,7 @@ BOTH_STORES = (NAME, "10_inspecting_the_final_image")
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(1600)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "name", [name if name in BOTH_STORES else pytest.param(name, marks=pytest.mark.one_store) for name in NAMES]
 )

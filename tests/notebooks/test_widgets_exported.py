@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -10,6 +11,9 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
+from tests.notebooks.conftest import PATIENT_NBVAL, ROOT
+
+LIMIT_S = 280
 CELLS = (
     "from dmhelpers.course.puzzles.parsons import parsons\n"
     "from dmhelpers.course.puzzles.quiz import quiz\n"
@@ -28,9 +32,8 @@ def executed(project, tmp_path, monkeypatch):
     project({"Dockerfile": DOCKERFILE})
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    NotebookClient(
-        notebook, timeout=60, record_timing=False, resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    limits = {"timeout": LIMIT_S, "startup_timeout": LIMIT_S, "iopub_timeout": LIMIT_S}
+    NotebookClient(notebook, record_timing=False, resources={"metadata": {"path": str(tmp_path)}}, **limits).execute()
     notebook.metadata.pop("widgets", None)
     path = tmp_path / "widgets.ipynb"
     nbformat.write(notebook, path)
@@ -50,7 +53,10 @@ def test_a_page_shows_each_widget_s_static_form(executed):
 
 def test_the_outputs_compare_strictly(executed):
     """nbval, which compares every output exactly, finds the same again in a new kernel."""
-    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider", executed.name]
-    done = subprocess.run(command, cwd=executed.parent, capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-m", "pytest", "--nbval", "-p", "no:cacheprovider", "-p", PATIENT_NBVAL]
+    command += [f"--nbval-kernel-startup-timeout={LIMIT_S}", executed.name]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    run = {"cwd": executed.parent, "env": environment, "timeout": 2 * LIMIT_S}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **run)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout

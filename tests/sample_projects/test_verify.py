@@ -27,7 +27,7 @@ def run_verify(name, home, **environment):
         [sys.executable, original(name) / "verify"],
         capture_output=True,
         text=True,
-        timeout=1100,
+        timeout=1500,
         env={**os.environ, "DMHELPERS_HOME": str(home), **environment},
         check=False,
     )

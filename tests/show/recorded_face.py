@@ -87,7 +87,7 @@ def face(folder):
 def served(image):
     """Return what a served container shows, and what it answers: the body, and the header that tells where from."""
     with dm.serve(image, port=80, command=["node", "-e", SERVER]) as serving:
-        answer = requests.get(serving.url, timeout=10)
+        answer = requests.get(serving.url, timeout=60)
         return shown(serving), [answer.text, answer.headers.get("X-Recorded", "")]
 
 

@@ -103,7 +103,7 @@ def test_the_shown_command_builds_the_same(demo, tag):
     other = tag.replace(":one", ":two")
     argv[argv.index(tag)] = other
     argv[2:2] = ["--provenance=false", "--label", "io.dmhelpers.course=1"]
-    subprocess.run(argv, cwd=demo, check=True, capture_output=True, timeout=60)
+    subprocess.run(argv, cwd=demo, check=True, capture_output=True, timeout=300)
     try:
         assert api().inspect_image(other)["RootFS"] == api().inspect_image(tag)["RootFS"]
     finally:
@@ -332,7 +332,7 @@ import dmhelpers as dm
 print(list(dm.history({tag!r})["stage"]))
 print(dm.cleanup().images)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
     assert "'runtime'" in done.stdout.splitlines()[0]
     assert tag in done.stdout.splitlines()[1]
 

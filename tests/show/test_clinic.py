@@ -230,7 +230,7 @@ def test_it_needs_no_engine_and_imports_no_client(tmp_path):
         [sys.executable, "-c", code, "clinic", str(folder), "--fail-on", "high"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
         env={"DOCKER_HOST": "unix:///nowhere", "PATH": ""},
     )

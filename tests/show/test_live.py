@@ -22,6 +22,7 @@ from dmhelpers.show.live.words import headline, state_words, to_text
 from tests.measure.test_recorded_builds import CASES, RECORDINGS, load, raw
 
 VERSION = "0.29.1"
+LIMIT_S = 120
 
 
 class Clock:
@@ -304,6 +305,13 @@ class Screen:
         assert raw
         self.shown.append((time.monotonic(), bundle))
 
+    def wait_for(self, seen):
+        """Wait until what was shown is as asked."""
+        deadline = time.monotonic() + LIMIT_S
+        while not seen(self.shown):
+            assert time.monotonic() < deadline, self.shown[-1:]
+            time.sleep(0.01)
+
 
 def watched(screen):
     """Return a live view of the recorded build with the long log, and its events' digest."""
@@ -325,8 +333,7 @@ def test_a_flood_of_lines_is_drawn_six_times_a_second():
             view.listen(LogLine("a", f"line {number}\n"))
             if number % 2000 == 0:
                 time.sleep(0.1)
-        time.sleep(2 * PERIOD_S)
-        assert "line 19999" in screen.shown[-1][1]["text/html"]
+        screen.wait_for(lambda shown: "line 19999" in shown[-1][1]["text/html"])
         succeed(record_of(recording))
     spent = time.monotonic() - begun
     assert 3 <= len(screen.shown) <= spent / PERIOD_S + 2
@@ -339,9 +346,8 @@ def test_the_seconds_move_on_while_nothing_is_printed():
     view, vertex, recording = watched(screen)
     with view.watching() as succeed:
         view.listen(VertexChanged(vertex))
-        time.sleep(2.2)
+        screen.wait_for(lambda shown: len({bundle["text/plain"] for _, bundle in shown}) >= 3)
         succeed(record_of(recording))
-    assert len({bundle["text/plain"] for _, bundle in screen.shown}) >= 3
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 import dmhelpers as dm
 from dmhelpers.engine.recorded.store import Manifest, Recording
 
+LIMIT_S = 900
 SCRIPT = Path(__file__).parent / "recorded_face.py"
 MANIFEST = Manifest("2026-01-02T03:04:05+00:00", "26.1.5", "overlay2", "linux/amd64", "1.45", "0.1.0")
 NOT_MEASURED = {
@@ -41,7 +42,7 @@ def play(folder, workspace, **environment):
         [sys.executable, str(SCRIPT), str(project)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=LIMIT_S,
         check=False,
         env={**os.environ, "DMHELPERS_NOTEBOOK": "face", "DMHELPERS_WORKSPACE": str(workspace), **environment},
     )
@@ -51,6 +52,7 @@ def play(folder, workspace, **environment):
 
 @pytest.mark.engine
 @pytest.mark.one_store
+@pytest.mark.timeout(2 * LIMIT_S)
 def test_every_public_call_says_that_it_is_recorded(tmp_path, unchanged_engine):
     """Tables, plots, builds, claims and checks carry the mark in each form in which they show themselves."""
     recording = Recording(tmp_path / "recording")

@@ -14,6 +14,7 @@ from dmhelpers.course.checks.records import Look, NotYet
 from dmhelpers.course.sample_info import sample_info
 from dmhelpers.engine.client import get_json
 from dmhelpers.engine.containers import Serving, execute, serve
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import DmHelpersError, EngineRefused, EngineUnavailable
 from dmhelpers.measure import images as reading
 from dmhelpers.measure import peek
@@ -69,7 +70,7 @@ class Service:
         import requests
 
         try:
-            answer = requests.get(self._serving.url + path, timeout=10, proxies={"http": ""})
+            answer = requests.get(self._serving.url + path, timeout=patient(10), proxies={"http": ""})
         except requests.exceptions.RequestException as error:
             raise NotYet(f"a container of it gave no answer to GET {path}: {type(error).__name__}") from error
         try:

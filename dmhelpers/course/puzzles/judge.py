@@ -13,6 +13,7 @@ from dmhelpers.course import progress
 from dmhelpers.course.checks.trials import Trial, trial_build
 from dmhelpers.course.puzzles.records import Judged, Probe, Problem
 from dmhelpers.engine.containers import run
+from dmhelpers.engine.patience import patient
 from dmhelpers.errors import BuildFailed, DmHelpersError, EngineUnavailable, InputError
 from dmhelpers.measure.contents import contents_of
 
@@ -103,7 +104,7 @@ def _holds(probe: Probe, trial: Trial, problem: Problem, order: Sequence[int]) -
 
 def _prints(probe: Probe, trial: Trial) -> str | None:
     try:
-        result = run(trial.image.image_id, time_limit_s=RUN_LIMIT_S, network=False)
+        result = run(trial.image.image_id, time_limit_s=patient(RUN_LIMIT_S), network=False)
     except EngineUnavailable:
         raise
     except DmHelpersError as error:

@@ -20,6 +20,8 @@ from dmhelpers.engine.embedded.outward import Outward
 from dmhelpers.engine.patience import patient
 from dmhelpers.errors import EngineError, TimeLimitReached
 
+_READY_LIMIT_S = 300.0  # beside other tests a start takes what it takes; one that fails ends by itself
+
 
 class PrivateEngine:
     """A `dockerd` with its own data root, socket, and network, mount and process namespaces.
@@ -117,7 +119,7 @@ class PrivateEngine:
         )
         log = self.folder / "dockerd.log"
         self._engine = start.launch(self._namespaces.inside(argv), log)
-        start.wait_until_ready(self._engine, log, self._answers)
+        start.wait_until_ready(self._engine, log, self._answers, limit_s=_READY_LIMIT_S)
 
     def stop(self) -> None:
         """Stop its dockerd in good order: containers end, the data root stays."""

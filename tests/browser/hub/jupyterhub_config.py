@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 from jupyterhub.auth import Authenticator
+from jupyterhub.proxy import ConfigurableHTTPProxy
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
 from dmhelpers.workshop.view.config import hub_entries
 
 here = Path(os.environ["TEST_HUB_FOLDER"])
 port, api_port, hub_port, view_port = os.environ["TEST_HUB_PORTS"].split()
+SPAWN_LIMIT_S = 300
+PROXY_STARTS = 6
 
 
 class Passwords(Authenticator):
@@ -23,6 +26,20 @@ class Passwords(Authenticator):
         return data["username"] if known.get(data["username"]) == data["password"] else None
 
 
+class PatientProxy(ConfigurableHTTPProxy):
+    """The usual proxy, which a hub gives 10 s to answer: too few for a Node.js on a busy machine."""
+
+    async def start(self):
+        """Start it, and anew where it was too slow: its files are in memory by then."""
+        for _ in range(PROXY_STARTS - 1):
+            try:
+                return await super().start()
+            except TimeoutError:
+                self.stop()
+        return await super().start()
+
+
+c.JupyterHub.proxy_class = PatientProxy
 c.JupyterHub.bind_url = f"http://127.0.0.1:{port}/"
 c.JupyterHub.hub_port = int(hub_port)
 c.JupyterHub.authenticator_class = Passwords
@@ -37,6 +54,7 @@ c.SimpleLocalProcessSpawner.home_dir_template = str(here / "homes" / "{username}
 c.Spawner.cmd = [sys.executable, str(Path(__file__).with_name("learner.py"))]
 c.Spawner.env_keep = [*os.environ]
 c.Spawner.notebook_dir = ""
+c.Spawner.start_timeout = c.Spawner.http_timeout = SPAWN_LIMIT_S
 hub_entries(
     instructors=["teacher"],
     hub_url=f"http://127.0.0.1:{port}/",

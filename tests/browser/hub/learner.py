@@ -13,9 +13,16 @@ from urllib.parse import urlsplit
 
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from traitlets.config import Config
+
+from dmhelpers.course import reporting
 
 os.environ["DMHELPERS_WORKSPACE"] = str(Path.cwd() / "workspace")
-SHELL = InteractiveShell.instance()
+# A history that two learners share is locked now and then, which IPython says among what a cell prints.
+SHELL = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+
+
+reporting.TIME_LIMIT_S = 120.0  # a learner would try again where the hub is slow
 
 
 class Kernel(BaseHTTPRequestHandler):
