@@ -159,6 +159,19 @@ def limit_begins(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return begin
 
 
+def let_go_of(chosen: Callable[[Any], bool]) -> list[Any]:
+    """Return records of the build cache when no build holds them any longer: their IDs then stay as they are."""
+    from dmhelpers.engine.build_cache import cache_records
+
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while True:
+        found = [one for one in cache_records() if chosen(one)]
+        if not any(one.in_use for one in found):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+
+
 @dataclass(frozen=True)
 class EngineState:
     """What stands on the engine; `images` holds (ID, name) pairs, with ``""`` for an image without a name."""

@@ -13,7 +13,7 @@ from dmhelpers.engine.patience import patient
 from dmhelpers.errors import EngineRefused
 
 _IDS_A_REQUEST = 100
-_TRIES, _PAUSE_S = 5, 0.25
+_TRIES, _IN_USE_TRIES, _PAUSE_S = 5, 8, 0.25
 _Answer = TypeVar("_Answer")
 
 
@@ -32,6 +32,9 @@ class CacheRecord:
     shared: bool = False
     parents: tuple[str, ...] = ()
     in_use: bool = False
+
+
+Choice = Callable[[Iterable[CacheRecord]], Iterable[CacheRecord]]
 
 
 def cache_records() -> tuple[CacheRecord, ...]:
@@ -90,6 +93,29 @@ def remove_cache_records(ids: Iterable[str]) -> int:
             answer = api().prune_builds(filters={"id": [f"^({pattern})$"]}, all=True)  # type: ignore[arg-type]
         freed += int(answer.get("SpaceReclaimed") or 0)
     return freed
+
+
+def remove_chosen(choose: Choice) -> tuple[int, tuple[CacheRecord, ...]]:
+    """Remove the records that are chosen from the list of all; return how many went, and which stayed.
+
+    What a build made last is in use a moment longer than the build takes, and has another ID after that: BuildKit
+    shows a layer as it is read while it is in use, and as it is written when it is not. So what is in use, or was
+    not there under this ID before, is chosen and tried again for some seconds.
+
+    Args:
+        choose: Returns those of the records that are to go.
+    """
+    first = left = tuple(choose(cache_records()))
+    for _ in range(int(patient(_IN_USE_TRIES))):
+        if not left:
+            break
+        asked = {one.record_id for one in left}
+        remove_cache_records(asked)
+        left = tuple(choose(cache_records()))
+        if not any(one.in_use or one.record_id not in asked for one in left):
+            break
+        time.sleep(_PAUSE_S)
+    return max(0, len(first) - len(left)), left
 
 
 def _patiently(ask: Callable[[], _Answer]) -> _Answer:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from dmhelpers.engine import ledger, spans
-from dmhelpers.engine.build_cache import CacheRecord, cache_records, remove_cache_records
+from dmhelpers.engine.build_cache import CacheRecord, cache_records, remove_chosen
 from dmhelpers.engine.client import api, engine_answers, get_json
 from dmhelpers.engine.info import engine_info
 from dmhelpers.engine.labels import COURSE
@@ -82,13 +83,14 @@ def _used_bytes() -> int:
 
 def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
     recorded, noted = ledger.recorded(engine_id, "cache"), spans.noted(engine_id)
+    if not recorded and not noted:
+        return 0, ()
+
+    def ours(listed: Iterable[CacheRecord]) -> Iterator[CacheRecord]:
+        return (one for one in listed if one.record_id in recorded or any(span.holds(one) for span in noted))
+
     try:
-        listed = cache_records() if recorded or noted else ()
-        ours = {
-            one.record_id for one in listed if one.record_id in recorded or any(span.holds(one) for span in noted)
-        }
-        remove_cache_records(ours)
-        remaining = [one for one in cache_records() if one.record_id in ours] if ours else []
+        count, remaining = remove_chosen(ours)
     except EngineRefused as error:
         return 0, (_not_removed("the build cache", error),)
     left = {one.record_id for one in remaining}
@@ -96,7 +98,7 @@ def _remove_cache(engine_id: str) -> tuple[int, tuple[str, ...]]:
     ledger.forget(engine_id, "cache", recorded - left)
     if not left:
         spans.forget(engine_id)
-    return len(ours - left), _still_in_use(remaining)
+    return count, _still_in_use(remaining)
 
 
 def _not_removed(what: str, error: EngineError) -> str:
@@ -106,7 +108,7 @@ def _not_removed(what: str, error: EngineError) -> str:
     return f"{what}: {error.message} {cure}"
 
 
-def _still_in_use(remaining: list[CacheRecord]) -> tuple[str, ...]:
+def _still_in_use(remaining: Sequence[CacheRecord]) -> tuple[str, ...]:
     stuck = sum(one.in_use for one in remaining)
     if not stuck:
         return ()

@@ -31,18 +31,18 @@ def note_new(engine: EngineInfo, vertexes: Iterable[Vertex], *, failed: bool = F
     worked = [one for one in vertexes if one.intervals and not one.cached]
     spans.note(engine.engine_id, _spans(worked))
     if failed or any(one.name.startswith("[") and not one.name.startswith(_INTERNAL) for one in worked):
-        ledger.record(engine.engine_id, "cache", (one.record_id for one in _made_by(worked)))
+        ledger.record(engine.engine_id, "cache", (one.record_id for one in _made_by(worked, cache_records())))
 
 
-def records_of(vertex: Vertex) -> tuple[CacheRecord, ...]:
-    """Return the records that this one vertex made."""
-    return tuple(_made_by([vertex]))
+def records_of(vertex: Vertex, listed: Iterable[CacheRecord]) -> tuple[CacheRecord, ...]:
+    """Return those of the records that this one vertex made."""
+    return tuple(_made_by([vertex], listed))
 
 
-def _made_by(worked: list[Vertex]) -> Iterator[CacheRecord]:
+def _made_by(worked: list[Vertex], listed: Iterable[CacheRecord]) -> Iterator[CacheRecord]:
     names, ran = {one.name for one in worked}, tuple(_spans(worked))
     first = min((one.started for one in worked if one.started), default=None)
-    for record in cache_records():
+    for record in listed:
         created = moment(record.created)
         if created is None or first is None or created < first - _SLACK:
             continue

@@ -9,11 +9,12 @@ images were removed a moment before (seen with Engine 26.1.5). The name then sta
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from dmhelpers.engine import ledger
-from dmhelpers.engine.build_cache import cache_records, remove_cache_records, with_descendants
+from dmhelpers.engine.build_cache import CacheRecord, remove_chosen, with_descendants
 from dmhelpers.engine.client import api, engine_answers
 from dmhelpers.engine.info import EngineInfo
 from dmhelpers.errors import BuildFailed, BuildIncomplete, EngineError
@@ -125,10 +126,17 @@ def require_stored(progress: Progress, engine: EngineInfo, *, tag: str, replaced
 def drop_broken_layers(progress: Progress, steps: tuple[Step, ...]) -> None:
     """Take the layers of steps that ended with 0 and yet failed out of the build cache, if there are any."""
     broken = [step.digest for step in steps if _sign_of(step, progress) is not None]
-    made = {record.record_id for digest in broken for record in records_of(progress.vertexes[digest])}
-    if made:
+    if not broken:
+        return
+
+    def made(listed: Iterable[CacheRecord]) -> Iterator[CacheRecord]:
+        listed = tuple(listed)
+        theirs = {one.record_id for digest in broken for one in records_of(progress.vertexes[digest], listed)}
         # What later steps of the same build put on top of a broken layer would keep it in the cache.
-        remove_cache_records(with_descendants(made, cache_records()))
+        gone = with_descendants(theirs, listed)
+        return (one for one in listed if one.record_id in gone)
+
+    remove_chosen(made)
 
 
 def _sign_of(step: Step, progress: Progress) -> _Sign | None:

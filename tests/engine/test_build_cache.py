@@ -6,13 +6,21 @@ import uuid
 
 import pytest
 
-from dmhelpers.engine.build_cache import CacheRecord, cache_records, remove_cache_records, with_descendants
+from dmhelpers.engine import build_cache
+from dmhelpers.engine.build_cache import (
+    CacheRecord,
+    cache_records,
+    remove_cache_records,
+    remove_chosen,
+    with_descendants,
+)
 from dmhelpers.engine.client import docker_cli
+from tests.conftest import let_go_of
 
 
-def record(name, *parents):
+def record(name, *parents, description="", in_use=False):
     """Return a record that stands on others."""
-    return CacheRecord(name, "", "regular", "2026-01-01T00:00:00Z", 1, False, parents)
+    return CacheRecord(name, description, "regular", "2026-01-01T00:00:00Z", 1, False, parents, in_use)
 
 
 def test_records_stand_on_each_other():
@@ -21,6 +29,48 @@ def test_records_stand_on_each_other():
     assert with_descendants(["b"], records) == {"b", "c", "d"}
     assert with_descendants(["x"], records) == {"x", "y"}
     assert with_descendants([], records) == frozenset()
+
+
+class Engine:
+    """An engine of which each list is the next of some, and which removes what is not in use."""
+
+    def __init__(self, monkeypatch, *lists):
+        self._lists, self._gone, self.asked = list(lists), set(), []
+        monkeypatch.setattr(build_cache, "cache_records", self._next)
+        monkeypatch.setattr(build_cache, "remove_cache_records", self._remove)
+        monkeypatch.setattr(build_cache, "_PAUSE_S", 0)
+
+    def _next(self):
+        self._now = self._lists.pop(0) if len(self._lists) > 1 else self._lists[0]
+        return tuple(one for one in self._now if one.record_id not in self._gone)
+
+    def _remove(self, ids):
+        self.asked.append(ids)
+        self._gone |= {one.record_id for one in self._now if one.record_id in ids and not one.in_use}
+
+
+def test_a_layer_that_a_build_lets_go_of_is_removed_under_its_other_id(monkeypatch):
+    """In use it has one ID, a moment later another; it counts once, and what was not chosen stays."""
+    others = record("others", description="theirs")
+    before, after = record("read", description="ours", in_use=True), record("written", description="ours")
+    engine = Engine(monkeypatch, [before, others], [after, others])
+    assert remove_chosen(lambda listed: [one for one in listed if one.description == "ours"]) == (1, ())
+    assert engine.asked == [{"read"}, {"written"}]
+
+
+def test_what_something_else_stands_on_is_not_asked_for_again(monkeypatch):
+    """A record that the engine keeps though it is not in use stays, and is named, after one request."""
+    engine = Engine(monkeypatch, [record("ours")])
+    monkeypatch.setattr(build_cache, "remove_cache_records", engine.asked.append)
+    assert remove_chosen(tuple) == (0, (record("ours"),))
+    assert engine.asked == [{"ours"}]
+
+
+def test_what_stays_in_use_is_named_in_the_end(monkeypatch):
+    """A record that is in use all the time is asked for some seconds long, and no longer."""
+    engine = Engine(monkeypatch, [record("ours", in_use=True), record("free")])
+    assert remove_chosen(tuple) == (1, (record("ours", in_use=True),))
+    assert 1 < len(engine.asked) < 100
 
 
 @pytest.fixture
@@ -34,7 +84,7 @@ def cached(tmp_path):
         (tmp_path / name / "Dockerfile").write_text("\n".join(lines))
         asked = ["buildx", "build", "--provenance=false", "--output=type=cacheonly", str(tmp_path / name)]
         docker_cli(asked, timeout_s=120)
-        return {one.record_id for one in cache_records() if f"/{name}-" in one.description}
+        return {one.record_id for one in let_go_of(lambda one: f"/{name}-" in one.description)}
 
     suffix = uuid.uuid4().hex[:8]
     found = [build(f"{which}{suffix}") for which in ("ours", "theirs")]
