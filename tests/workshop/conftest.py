@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,17 @@ def until(holds: Callable[[], bool], limit_s: float = LIMIT_S) -> float:
         time.sleep(0.2)
 
 
+def sit_down(*visitors: Visitor, limit_s: float = SEAT_LIMIT_S) -> None:
+    """Log people in with the codes that they have, and start their seats, all at once."""
+
+    def come_in(one: Visitor) -> None:
+        assert one.log_in() == 200
+        one.start_seat(limit_s=limit_s)
+
+    with ThreadPoolExecutor(len(visitors)) as pool:
+        list(pool.map(come_in, visitors))
+
+
 def kill(workshop: Workshop, program: str) -> int:
     """Kill one of a workshop's own processes as soon as it runs, and return which it was."""
     from dmhelpers.workshop import services
@@ -132,8 +144,6 @@ def plain_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def room(small_disk: Path, plain_pack: Path) -> Iterator[Room]:
     """Open a workshop with four learners, three at their seats."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from dmhelpers.workshop import control, preparing
     from dmhelpers.workshop.settings import Limits
 
@@ -144,8 +154,7 @@ def room(small_disk: Path, plain_pack: Path) -> Iterator[Room]:
     try:
         visitors = {one.login: Visitor(opened.workshop.url, one.login, one.code) for one in opened.cards}
         made = Room(opened.workshop, *(visitors[one] for one in ("ann", "ben", "cid", "dee", "instructor")))
-        with ThreadPoolExecutor(3) as pool:
-            list(pool.map(_sit_down, (made.ann, made.ben, made.cid)))
+        sit_down(made.ann, made.ben, made.cid)
         for one in (made.ann, made.ben, made.cid):
             made.engine_answers(one)
         yield made
@@ -173,8 +182,3 @@ def _loop_devices_on(folder: Path) -> list[str]:
         with suppress(OSError):  # somebody else's, which is just being let go of
             found.append(one.read_text())
     return [one for one in found if str(folder) in one]
-
-
-def _sit_down(visitor: Visitor) -> None:
-    assert visitor.log_in() == 200
-    visitor.start_seat(limit_s=SEAT_LIMIT_S)

@@ -10,7 +10,6 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +21,13 @@ from dmhelpers.errors import EngineError, InputError
 from dmhelpers.workshop import control, disks, preparing, seats, services, settings
 from dmhelpers.workshop.learner import Visitor
 from dmhelpers.workshop.settings import Limits, Workshop
-from tests.workshop.conftest import hold_nothing_is_left, until
+from tests.workshop.conftest import hold_nothing_is_left, sit_down, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.private_engine, pytest.mark.one_store]
 
 NAME = "closing"
 BULK_BYTES = 4_000_000
+SEAT_WITHIN_S = 180
 # It waits before the first archive is whole on the disk, so that what ends it comes in time on any machine.
 # Where the tests were started in the background, Ctrl-C is ignored, and what they start would ignore it too.
 _CLOSES = """
@@ -49,12 +49,6 @@ class Class:
     kept: Path
     work: dict[str, bytes] = field(default_factory=dict)
 
-    def sit_down(self, *visitors: Visitor) -> None:
-        """Log people in, with the codes that they have, and start their seats."""
-        with ThreadPoolExecutor(len(visitors)) as pool:
-            assert set(pool.map(Visitor.log_in, visitors)) == {200}
-            list(pool.map(lambda one: one.start_seat(limit_s=180), visitors))
-
     def hold_work(self, visitor: Visitor) -> None:
         """Hold that a learner finds their work in their seat."""
         found = visitor.call("GET", f"/user/{visitor.login}/api/contents/diary.txt").json()
@@ -75,7 +69,7 @@ def opened(home, tmp_path_factory) -> Iterator[Class]:
         codes = {one.login: one.code for one in found.cards}
         visitors = (Visitor(found.workshop.url, one, codes[one]) for one in ("ann", "ben"))
         made = Class(found.workshop, *visitors, tmp_path_factory.mktemp("kept"))
-        made.sit_down(made.ann, made.ben)
+        sit_down(made.ann, made.ben, limit_s=SEAT_WITHIN_S)
         for one in (made.ann, made.ben):
             made.work[one.login] = f"written by {one.login} at {time.time()}".encode()
             body = {"type": "file", "format": "text", "content": made.work[one.login].decode()}
@@ -88,7 +82,7 @@ def opened(home, tmp_path_factory) -> Iterator[Class]:
 
 def test_up_after_a_killed_supervisord_leaves_the_seats_of_use(opened):
     """Seats that ran on know the hub's new process: a login that they have not seen before is let in."""
-    opened.sit_down(opened.ann, opened.ben)
+    sit_down(opened.ann, opened.ben, limit_s=SEAT_WITHIN_S)
     seats_were = {one.container_id for one in seats.all_seats(opened.workshop)}
     kill_supervisord(opened.workshop)
     again = control.up(preparing.Wanted(("Ann", "Ben"), name=NAME))
@@ -140,7 +134,7 @@ def test_after_a_crash_of_the_machine_up_brings_all_back(opened, record_property
     record_property("workshop_open_again_s", round(time.monotonic() - begun, 1))
     assert again.cards == ()
     assert again.workshop.url == opened.workshop.url
-    opened.sit_down(opened.ann, opened.ben)
+    sit_down(opened.ann, opened.ben, limit_s=SEAT_WITHIN_S)
     record_property("seats_answer_again_s", round(time.monotonic() - begun, 1))
     for one in (opened.ann, opened.ben):
         opened.hold_work(one)
@@ -176,7 +170,7 @@ def test_a_save_that_ends_in_the_middle_loses_nothing(opened, tmp_path):
         assert [one.name for one in opened.kept.iterdir()] == left
     again = control.up(preparing.Wanted(("Ann", "Ben"), name=NAME))
     assert (again.cards, again.workshop.url) == ((), opened.workshop.url)
-    opened.sit_down(opened.ann)
+    sit_down(opened.ann, limit_s=SEAT_WITHIN_S)
     opened.hold_work(opened.ann)
 
 

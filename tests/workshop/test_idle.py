@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,9 +12,10 @@ from dmhelpers.workshop import control, preparing, seats
 from dmhelpers.workshop.learner import Visitor
 from dmhelpers.workshop.preparing import LEAST_IDLE_S
 from dmhelpers.workshop.settings import Limits, Workshop
-from tests.workshop.conftest import hold_nothing_is_left, until
+from tests.workshop.conftest import hold_nothing_is_left, sit_down, until
 
 NAME = "idle"
+SEAT_WITHIN_S = 180
 WORK = "what ann wrote before she went for coffee"
 
 
@@ -27,9 +27,7 @@ def two_at_work(home) -> Iterator[tuple[Workshop, Visitor, Visitor]]:
     try:
         codes = {one.login: one.code for one in found.cards}
         ann, ben = (Visitor(found.workshop.url, one, codes[one]) for one in ("ann", "ben"))
-        with ThreadPoolExecutor(2) as pool:
-            assert set(pool.map(Visitor.log_in, (ann, ben))) == {200}
-            list(pool.map(lambda one: one.start_seat(limit_s=180), (ann, ben)))
+        sit_down(ann, ben, limit_s=SEAT_WITHIN_S)
         yield found.workshop, ann, ben
     finally:
         control.down(NAME, discard=True)
@@ -54,7 +52,7 @@ def test_a_seat_that_is_not_used_is_stopped_and_starts_again_with_its_work(two_a
     taken = until(ann_is_gone, 6 * LEAST_IDLE_S)
     record_property("idle_seat_stopped_s", round(taken, 1))
     assert _running(workshop) == {"ben": seat_of_ben}
-    ann.start_seat(limit_s=180)
+    ann.start_seat(limit_s=SEAT_WITHIN_S)
     found = ann.call("GET", "/user/ann/api/contents/diary.txt").json()
     assert found["content"] == WORK
 
